@@ -1,0 +1,372 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "target/procfs.h"
+
+#include <fcntl.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <linux/magic.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <sys/vfs.h>
+
+#include "base/cleanup.h"
+#include "base/text.h"
+
+#define STAT_TEXT_MAX	1024
+#define STATUS_TEXT_MAX 8192
+#define MAPS_LINE_MAX	(PATH_MAX + 128)
+/* Above vm.max_map_count's default by far; bounds the time that one process can cost. */
+#define MAPS_LINES_MAX (1u << 20)
+#define DELETED	       " (deleted)"
+
+static int pid_path(char path[static PATH_MAX], const char *root, pid_t pid, const char *leaf)
+{
+	int n = snprintf(path, PATH_MAX, "%s/%d%s%s", root, (int)pid, *leaf ? "/" : "", leaf);
+
+	return n < 0 || n >= PATH_MAX ? -ENAMETOOLONG : 0;
+}
+
+/* A missing file in a missing process's folder is a missing process. */
+static int pid_error(int err, const char *root, pid_t pid)
+{
+	char path[PATH_MAX];
+
+	if (err != -ENOENT || pid_path(path, root, pid, ""))
+		return err;
+	return access(path, F_OK) ? -ESRCH : err;
+}
+
+/*
+ * Reads a whole file as a string: -E2BIG if it does not fit, with buf holding what did.  In /proc
+ * one read may give less than there is.
+ */
+static int read_text(const char *path, char *buf, size_t size)
+{
+	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
+	size_t n = 0;
+	ssize_t got;
+
+	if (fd < 0)
+		return -errno;
+	do {
+		got = read(fd, buf + n, size - 1 - n);
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got < 0)
+			return -errno;
+		n += (size_t)got;
+	} while (got && n < size - 1);
+	buf[n] = '\0';
+	if (!got)
+		return 0;
+	return read(fd, (char[1]){ 0 }, 1) == 0 ? 0 : -E2BIG;
+}
+
+static int read_pid_text(const char *root, pid_t pid, const char *leaf, char *buf, size_t size)
+{
+	char path[PATH_MAX];
+	int err = pid_path(path, root, pid, leaf);
+
+	return err ? err : pid_error(read_text(path, buf, size), root, pid);
+}
+
+/* Steps over n blank-separated fields; NULL if there are fewer. */
+static const char *skip_fields(const char *p, unsigned int n)
+{
+	while (n--) {
+		p = strchr(p, ' ');
+		if (!p)
+			return NULL;
+		p++;
+	}
+	return p;
+}
+
+int procfs_stat_parse(const char *text, struct procfs_stat *ret)
+{
+	const char *open = strchr(text, '('), *close = strrchr(text, ')');
+	struct procfs_stat st;
+	const char *times, *start;
+	int ppid;
+
+	if (!open || !close || close < open)
+		return -EBADMSG;
+	if (sscanf(close + 1, " %c %d", &st.state, &ppid) != 2)
+		return -EBADMSG;
+	/* After the bracket comes " " and field 3: utime is field 14, starttime field 22. */
+	times = skip_fields(close + 1, 12);
+	start = times ? skip_fields(times, 8) : NULL;
+	if (!start ||
+	    sscanf(times, "%" SCNu64 " %" SCNu64, &st.utime_ticks, &st.stime_ticks) != 2 ||
+	    sscanf(start, "%" SCNu64, &st.start_ticks) != 1)
+		return -EBADMSG;
+	st.ppid = ppid;
+	text_scrub(st.comm, sizeof(st.comm), open + 1, (size_t)(close - open - 1));
+	*ret = st;
+	return 0;
+}
+
+int procfs_stat(const char *root, pid_t pid, struct procfs_stat *ret)
+{
+	char text[STAT_TEXT_MAX];
+	int err = read_pid_text(root, pid, "stat", text, sizeof(text));
+
+	return err ? err : procfs_stat_parse(text, ret);
+}
+
+/* The number after "KEY:" at a line's start, or -1. */
+static int64_t find_number(const char *text, const char *key)
+{
+	size_t n = strlen(key);
+	int64_t v;
+
+	for (const char *line = text; line; line = strchr(line, '\n')) {
+		line += *line == '\n';
+		if (!strncmp(line, key, n) && line[n] == ':')
+			return sscanf(line + n + 1, "%" SCNd64, &v) == 1 && v >= 0 ? v : -1;
+	}
+	return -1;
+}
+
+static int64_t find_kib(const char *text, const char *key)
+{
+	int64_t kib = find_number(text, key), bytes;
+
+	return kib < 0 || __builtin_mul_overflow(kib, 1024, &bytes) ? -1 : bytes;
+}
+
+int procfs_tgid(const char *root, pid_t pid, pid_t *ret)
+{
+	char text[STATUS_TEXT_MAX];
+	int err = read_pid_text(root, pid, "status", text, sizeof(text));
+	int64_t tgid;
+
+	if (err && err != -E2BIG)
+		return err;
+	tgid = find_number(text, "Tgid");
+	if (tgid <= 0 || tgid > INT_MAX)
+		return -EBADMSG;
+	*ret = (pid_t)tgid;
+	return 0;
+}
+
+void procfs_memory_parse(const char *text, struct procfs_memory *ret)
+{
+	ret->anon_bytes = find_kib(text, "RssAnon");
+	ret->file_bytes = find_kib(text, "RssFile");
+	ret->shmem_bytes = find_kib(text, "RssShmem");
+	ret->swap_bytes = find_kib(text, "VmSwap");
+}
+
+int procfs_memory(const char *root, pid_t pid, struct procfs_memory *ret)
+{
+	char text[STATUS_TEXT_MAX];
+	int err = read_pid_text(root, pid, "status", text, sizeof(text));
+
+	/* What matters stands before the long lists of processors and memory nodes. */
+	if (err && err != -E2BIG)
+		return err;
+	procfs_memory_parse(text, ret);
+	return 0;
+}
+
+static void count_fd(int dir_fd, const char *name, struct procfs_fds *fds)
+{
+	char to[16];
+	ssize_t n;
+
+	n = readlinkat(dir_fd, name, to, sizeof(to) - 1);
+	to[MAX(n, 0)] = '\0';
+	if (!strncmp(to, "socket:", 7))
+		fds->sockets++;
+	else if (!strncmp(to, "pipe:", 5))
+		fds->pipes++;
+	else if (to[0] == '/')
+		fds->files++;
+	else
+		fds->other++;
+}
+
+/* How many descriptors the folder says that it has, as its size; 0 if this kernel does not say. */
+static uint32_t fds_stated(int dir_fd)
+{
+	struct statfs fs;
+	struct stat st;
+
+	if (fstatfs(dir_fd, &fs) || fs.f_type != PROC_SUPER_MAGIC || fstat(dir_fd, &st))
+		return 0;
+	return (uint32_t)MIN(st.st_size, (off_t)INT_MAX);
+}
+
+int procfs_fds(const char *root, pid_t pid, struct procfs_fds *ret)
+{
+	_cleanup_closedir_ DIR *dir = NULL;
+	struct procfs_fds fds = { 0 };
+	char path[PATH_MAX];
+	int err = pid_path(path, root, pid, "fd");
+	const struct dirent *e;
+	uint32_t all;
+
+	if (err)
+		return err;
+	dir = opendir(path);
+	if (!dir)
+		return pid_error(-errno, root, pid);
+	all = fds_stated(dirfd(dir));
+	while ((e = readdir(dir))) {
+		if (e->d_name[0] == '.')
+			continue;
+		if (fds.total++ < PROCFS_FDS_MAX) {
+			count_fd(dirfd(dir), e->d_name, &fds);
+		} else if (all >= fds.total) {
+			fds.total = all;
+			break;
+		}
+	}
+	fds.other += fds.total - MIN(fds.total, (uint32_t)PROCFS_FDS_MAX);
+	*ret = fds;
+	return 0;
+}
+
+int procfs_map_parse(char *line, struct procfs_map_line *ret)
+{
+	struct procfs_map_line l = { .path = "" };
+	int at = 0;
+
+	line[strcspn(line, "\n")] = '\0';
+	if (sscanf(line, "%" SCNx64 "-%" SCNx64 " %*4s %" SCNx64 " %x:%x %" SCNu64 "%n",
+		   &l.map.start, &l.map.end, &l.map.offset, &l.major, &l.minor, &l.ino, &at) != 6)
+		return -EBADMSG;
+	if (!at || l.map.end <= l.map.start)
+		return -EBADMSG;
+	l.path = line + at + strspn(line + at, " ");
+	*ret = l;
+	return 0;
+}
+
+/* Where /proc/PID/exe points to, unchanged. */
+static int exe_link(const char *root, pid_t pid, char *buf, size_t size)
+{
+	char path[PATH_MAX];
+	int err = pid_path(path, root, pid, "exe");
+	ssize_t n;
+
+	if (err)
+		return err;
+	n = readlink(path, buf, size - 1);
+	if (n < 0)
+		return pid_error(-errno, root, pid);
+	buf[n] = '\0';
+	return 0;
+}
+
+static void map_keep_lowest(struct procfs_map *best, const struct procfs_map *map)
+{
+	bool is_first = !best->end;
+
+	if (is_first || map->offset < best->offset ||
+	    (map->offset == best->offset && map->start < best->start))
+		*best = *map;
+}
+
+/* *by_ino and *by_path stay empty (end 0) where no line has the inode, or the path. */
+static void scan_maps(FILE *f, const struct stat *exe, const char *link, struct procfs_map *by_ino,
+		      struct procfs_map *by_path)
+{
+	char text[MAPS_LINE_MAX];
+	struct procfs_map_line l;
+
+	for (unsigned int i = 0; i < MAPS_LINES_MAX && fgets(text, sizeof(text), f); i++) {
+		if (procfs_map_parse(text, &l))
+			continue;
+		if (l.ino == exe->st_ino && l.major == major(exe->st_dev) &&
+		    l.minor == minor(exe->st_dev))
+			map_keep_lowest(by_ino, &l.map);
+		else if (!strcmp(l.path, link))
+			map_keep_lowest(by_path, &l.map);
+		/* Lines come in the order of addresses. */
+		if (by_ino->end && !by_ino->offset)
+			return;
+	}
+}
+
+int procfs_exe_map(const char *root, pid_t pid, struct procfs_map *ret)
+{
+	_cleanup_close_ int exe_fd = procfs_exe_open(root, pid);
+	struct procfs_map by_ino = { 0 }, by_path = { 0 };
+	char path[PATH_MAX], link[PATH_MAX];
+	_cleanup_fclose_ FILE *f = NULL;
+	struct stat st;
+	int err;
+
+	if (exe_fd < 0)
+		return exe_fd;
+	if (fstat(exe_fd, &st))
+		return -errno;
+	err = exe_link(root, pid, link, sizeof(link));
+	if (!err)
+		err = pid_path(path, root, pid, "maps");
+	if (err)
+		return err;
+	f = fopen(path, "re");
+	if (!f)
+		return pid_error(-errno, root, pid);
+	scan_maps(f, &st, link, &by_ino, &by_path);
+	if (!by_ino.end && !by_path.end)
+		return -ENOENT;
+	*ret = by_ino.end ? by_ino : by_path;
+	return 0;
+}
+
+int procfs_exe_path(const char *root, pid_t pid, char *buf, size_t size, bool *ret_deleted)
+{
+	char link[PATH_MAX];
+	int err = exe_link(root, pid, link, sizeof(link));
+	size_t n, suffix = strlen(DELETED);
+	bool is_deleted;
+
+	if (err)
+		return err;
+	n = strlen(link);
+	is_deleted = n > suffix && !strcmp(link + n - suffix, DELETED);
+	text_scrub(buf, size, link, is_deleted ? n - suffix : n);
+	*ret_deleted = is_deleted;
+	return 0;
+}
+
+int procfs_exe_open(const char *root, pid_t pid)
+{
+	char path[PATH_MAX];
+	int err = pid_path(path, root, pid, "exe");
+	int fd;
+
+	if (err)
+		return err;
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	return fd < 0 ? pid_error(-errno, root, pid) : fd;
+}
+
+int procfs_cgroup(const char *root, pid_t pid, char *buf, size_t size)
+{
+	return read_pid_text(root, pid, "cgroup", buf, size);
+}
+
+int procfs_mem_total(const char *root, uint64_t *ret)
+{
+	char path[PATH_MAX], text[STATUS_TEXT_MAX];
+	int n = snprintf(path, sizeof(path), "%s/meminfo", root);
+	int err;
+	int64_t total;
+
+	if (n < 0 || n >= (int)sizeof(path))
+		return -ENAMETOOLONG;
+	err = read_text(path, text, sizeof(text));
+	if (err && err != -E2BIG)
+		return err;
+	total = find_kib(text, "MemTotal");
+	if (total < 0)
+		return -EBADMSG;
+	*ret = (uint64_t)total;
+	return 0;
+}

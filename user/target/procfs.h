@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * All reading of /proc, under a root given by the caller.  Pure parsing of what the kernel wrote;
+ * fields that are absent (older kernels, stripped-down configurations) read as -1.  Names and paths
+ * in it are the watched process's own choice.  A process that is not there, or no longer, is -ESRCH
+ * everywhere.  Called by target and session; keeps nothing.
+ */
+#ifndef GOTIDE_TARGET_PROCFS_H
+#define GOTIDE_TARGET_PROCFS_H
+
+#include <sys/types.h>
+
+#include "base/err.h"
+
+struct procfs_stat {
+	char comm[16]; /* scrubbed */
+	char state;
+	pid_t ppid;
+	uint64_t utime_ticks, stime_ticks;
+	uint64_t start_ticks;
+};
+int procfs_stat(const char *root, pid_t pid, struct procfs_stat *ret) _must_check_;
+/* The same from text: comm may hold blanks and brackets, so the last ")" ends it.  -EBADMSG. */
+int procfs_stat_parse(const char *text, struct procfs_stat *ret) _must_check_;
+
+/* The thread group that a task belongs to: pid itself for a process. */
+int procfs_tgid(const char *root, pid_t pid, pid_t *ret) _must_check_;
+
+/* Resident memory by kind, in bytes, from status (RssAnon, RssFile, RssShmem, VmSwap). */
+struct procfs_memory {
+	int64_t anon_bytes, file_bytes, shmem_bytes, swap_bytes;
+};
+int procfs_memory(const char *root, pid_t pid, struct procfs_memory *ret) _must_check_;
+void procfs_memory_parse(const char *text, struct procfs_memory *ret);
+
+/*
+ * Open descriptors by kind.  Past PROCFS_FDS_MAX they are counted as other, without being looked
+ * at, and from Linux 6.2 on without being listed: a process that leaks a million of them must not
+ * cost its observer a million calls.
+ */
+#define PROCFS_FDS_MAX 4096
+struct procfs_fds {
+	uint32_t total, sockets, pipes, files, other;
+};
+int procfs_fds(const char *root, pid_t pid, struct procfs_fds *ret) _must_check_;
+
+/*
+ * A mapping of the executable (same device and inode as /proc/PID/exe) with the lowest offset, and
+ * of those the lowest address.  On overlayfs and btrfs maps shows another device than stat() gives:
+ * if no mapping has the device and inode, the one whose path is what /proc/PID/exe links to is
+ * taken.  -ENOENT if there is none.
+ */
+struct procfs_map {
+	uint64_t start, end, offset;
+};
+int procfs_exe_map(const char *root, pid_t pid, struct procfs_map *ret) _must_check_;
+
+/* One line of maps, with or without its newline; path points into line and is cut there. */
+struct procfs_map_line {
+	struct procfs_map map;
+	unsigned int major, minor;
+	uint64_t ino;
+	const char *path; /* "" if none */
+};
+int procfs_map_parse(char *line, struct procfs_map_line *ret) _must_check_;
+
+/*
+ * Target of /proc/PID/exe without " (deleted)", scrubbed; *ret_deleted says whether it was there
+ * (a file that is really named so reads as deleted).  -ENOENT for kernel threads.
+ */
+int procfs_exe_path(const char *root, pid_t pid, char *buf, size_t size,
+		    bool *ret_deleted) _must_check_;
+
+/*
+ * The process's open executable, also where its file is deleted or in another mount namespace;
+ * -ENOENT for kernel threads and zombies, -EACCES.
+ */
+int procfs_exe_open(const char *root, pid_t pid) _must_check_;
+
+/* Lines of /proc/PID/cgroup, as text; -E2BIG if they do not fit. */
+int procfs_cgroup(const char *root, pid_t pid, char *buf, size_t size) _must_check_;
+
+/* MemTotal of the machine, bytes. */
+int procfs_mem_total(const char *root, uint64_t *ret) _must_check_;
+
+#endif
