@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "probe/attach.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+#include "base/cleanup.h"
+
+struct probe_link {
+	int multi; /* descriptor of the link of all hooks, or -1; owned */
+	struct bpf_link *single[WIRE_HOOK_MAX]; /* or one each, or NULL; owned */
+};
+
+static struct bpf_program *hook_program(struct probe *p, enum wire_hook h)
+{
+	struct bpf_program *const programs[WIRE_HOOK_MAX] = {
+		[WIRE_HOOK_BIRTH] = p->skel->progs.hook_birth,
+		[WIRE_HOOK_DEATH] = p->skel->progs.hook_death,
+		[WIRE_HOOK_PARK] = p->skel->progs.hook_park,
+		[WIRE_HOOK_READY] = p->skel->progs.hook_ready,
+		[WIRE_HOOK_GC_START] = p->skel->progs.hook_gc_start,
+		[WIRE_HOOK_MARK_END] = p->skel->progs.hook_mark_end,
+		[WIRE_HOOK_GC_END] = p->skel->progs.hook_gc_end,
+	};
+
+	return programs[h];
+}
+
+/* All hooks in one link; each hit learns from the cookie which one it is. */
+static int multi_attach(struct probe *p, const struct plan *plan, const char *path, pid_t pid,
+			int *ret_fd)
+{
+	unsigned long offsets[WIRE_HOOK_MAX];
+	__u64 cookies[WIRE_HOOK_MAX];
+	LIBBPF_OPTS(bpf_link_create_opts, opts);
+
+	for (size_t i = 0; i < plan->n; i++) {
+		offsets[i] = plan->hooks[i].file_off;
+		cookies[i] = plan->hooks[i].hook;
+	}
+	opts.uprobe_multi.path = path;
+	opts.uprobe_multi.offsets = offsets;
+	opts.uprobe_multi.cookies = cookies;
+	opts.uprobe_multi.cnt = (__u32)plan->n;
+	opts.uprobe_multi.pid = (uint32_t)pid; /* 0: every process */
+	int fd = bpf_link_create(bpf_program__fd(p->skel->progs.hook_any), 0,
+				 BPF_TRACE_UPROBE_MULTI, &opts);
+
+	if (fd < 0)
+		return fd;
+	*ret_fd = fd;
+	return 0;
+}
+
+/* A perf event's pid would be one thread: so every process, and the targets map decides. */
+static int single_attach(struct bpf_program *prog, const char *path, uint64_t file_off,
+			 struct bpf_link **ret)
+{
+	LIBBPF_OPTS(bpf_uprobe_opts, opts);
+	struct bpf_link *link = bpf_program__attach_uprobe_opts(prog, -1, path, file_off, &opts);
+
+	if (!link)
+		return -errno;
+	*ret = link;
+	return 0;
+}
+
+static void error_say(struct probe_error *e, const struct probe *p, const char *what,
+		      const char *path, int err)
+{
+	const char *advice = "";
+
+	if (err == -EACCES || err == -EPERM)
+		advice = p->features.uprobe_multi
+				 ? "; needs CAP_BPF, CAP_PERFMON and CAP_SYS_PTRACE"
+				 : "; needs CAP_SYS_ADMIN on this kernel (no uprobe.multi)";
+	snprintf(e->text, sizeof(e->text), "cannot probe %s in %s: %s%s", what, path,
+		 strerror(-err), advice);
+}
+
+static struct probe_link *link_new(void)
+{
+	struct probe_link *l = calloc(1, sizeof(*l));
+
+	if (l)
+		l->multi = -1;
+	return l;
+}
+
+static void link_cleanup(struct probe_link **l)
+{
+	probe_detach(*l);
+}
+
+static uint32_t plan_mask(const struct plan *plan)
+{
+	uint32_t mask = 0;
+
+	for (size_t i = 0; i < plan->n; i++)
+		mask |= 1U << plan->hooks[i].hook;
+	return mask;
+}
+
+/* What attaches, attaches; the first refusal is told, and is an error if nothing did. */
+static int single_attach_all(struct probe *p, const struct plan *plan, const char *path,
+			     struct probe_link *l, uint32_t *ret_hooks,
+			     struct probe_error *ret_error)
+{
+	uint32_t hooks = 0;
+	int first_err = 0;
+
+	for (size_t i = 0; i < plan->n; i++) {
+		enum wire_hook h = plan->hooks[i].hook;
+		int err = single_attach(hook_program(p, h), path, plan->hooks[i].file_off,
+					&l->single[h]);
+
+		if (!err) {
+			hooks |= 1U << h;
+		} else if (!first_err) {
+			first_err = err;
+			error_say(ret_error, p, code_hook_name(h), path, err);
+		}
+	}
+	*ret_hooks = hooks;
+	return hooks ? 0 : first_err;
+}
+
+int attach_plan(struct probe *p, const struct plan *plan, const char *exe_path, pid_t pid,
+		struct probe_link **ret, uint32_t *ret_hooks, struct probe_error *ret_error)
+{
+	_cleanup_(link_cleanup) struct probe_link *l = link_new();
+	uint32_t hooks = plan_mask(plan);
+	int err;
+
+	if (!l)
+		return -ENOMEM;
+	if (!plan->n)
+		return -ENOENT;
+	if (!p->features.uprobe_multi) {
+		err = single_attach_all(p, plan, exe_path, l, &hooks, ret_error);
+	} else {
+		err = multi_attach(p, plan, exe_path, p->features.multi_pid ? pid : 0, &l->multi);
+		if (err)
+			error_say(ret_error, p, "the runtime's functions", exe_path, err);
+	}
+	if (err)
+		return err;
+	*ret = TAKE_PTR(l);
+	*ret_hooks = hooks;
+	return 0;
+}
+
+void probe_detach(struct probe_link *l)
+{
+	if (!l)
+		return;
+	if (l->multi >= 0)
+		close(l->multi);
+	for (size_t i = 0; i < WIRE_HOOK_MAX; i++)
+		bpf_link__destroy(l->single[i]);
+	free(l);
+}

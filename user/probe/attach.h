@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Carries out a plan: one uprobe.multi link for all hooks where the kernel has them, else one perf
+ * event per hook.  Called by probe; decides nothing about what to attach.
+ */
+#ifndef GOTIDE_PROBE_ATTACH_H
+#define GOTIDE_PROBE_ATTACH_H
+
+#include "probe/object.h"
+#include "probe/plan.h"
+
+/*
+ * Attaches what it can of the plan; *ret_hooks has a bit per hook that is on.  A negative errno
+ * only if none is, with *ret_error saying why the first one failed; ret_error is also filled when
+ * some are missing.
+ */
+int attach_plan(struct probe *p, const struct plan *plan, const char *exe_path, pid_t pid,
+		struct probe_link **ret, uint32_t *ret_hooks,
+		struct probe_error *ret_error) _must_check_;
+
+#endif

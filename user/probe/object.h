@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The loaded programs and their maps as the files of this room share them.  Nobody outside
+ * user/probe/ includes this.
+ */
+#ifndef GOTIDE_PROBE_OBJECT_H
+#define GOTIDE_PROBE_OBJECT_H
+
+#include "gotide.skel.h"
+#include "probe/probe.h"
+#include "probe/slots.h"
+
+struct probe {
+	struct gotide_bpf *skel; /* owned */
+	struct probe_features features;
+	struct slots *slots; /* owned */
+	struct wire_state *states; /* mapped from the kernel, max_targets of them */
+	size_t states_bytes;
+};
+
+/* What libbpf complained about last on behalf of this room, one line; "" if nothing. */
+const char *probe_last_warning(void);
+void probe_forget_warning(void);
+
+#endif
