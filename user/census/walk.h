@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The goroutines that exist now, from runtime.allgs in the target's memory: how many, by creation
+ * site and by state.  Called by session; writes nothing, keeps nothing, holds a fixed amount of
+ * memory whatever the target claims.
+ *
+ * The target runs on meanwhile.  g structs are never freed, only reused (runtime/proc.go, gfput),
+ * and allgs only grows, so that index i is the same g for ever; but append() may move the array
+ * itself, so each part of it is read together with its header and again if that changed.  A g whose
+ * fields make no sense is read again, then counted as torn.
+ */
+#ifndef GOTIDE_CENSUS_WALK_H
+#define GOTIDE_CENSUS_WALK_H
+
+#include "census/mem.h"
+#include "gobin/gobin.h"
+
+/* runtime.g.atomicstatus values (runtime/runtime2.go), without the scan bit 0x1000. */
+enum walk_status {
+	WALK_IDLE = 0,
+	WALK_RUNNABLE = 1,
+	WALK_RUNNING = 2,
+	WALK_SYSCALL = 3,
+	WALK_WAITING = 4,
+	WALK_DEAD = 6,
+	WALK_COPYSTACK = 8,
+	WALK_PREEMPTED = 9,
+	WALK_LEAKED = 10, /* Go 1.26 on */
+	WALK_DEAD_EXTRA = 11 /* Go 1.26 on: an extra M's g waiting for a cgo callback */
+};
+
+struct walk_goroutine {
+	uint64_t goid;
+	uint64_t gopc; /* as in memory (bias included) */
+	uint64_t startpc; /* as in memory */
+	uint64_t parent_goid;
+	enum walk_status status;
+	uint8_t wait_reason;
+	/*
+	 * As runtime.isSystemGoroutine() says (runtime/traceback.go): not in NumGoroutine().  The
+	 * goroutines of finalizers and cleanups are system ones even while they run the program's
+	 * code: the runtime counts them when they are born, and they are idle then.
+	 */
+	bool is_system;
+	int64_t waitsince_ns; /* 0: not set */
+};
+
+struct walk_result {
+	uint64_t allgs; /* length of allgs */
+	uint64_t live; /* goroutines that are not dead, system ones included */
+	uint64_t system; /* of them */
+	uint64_t torn; /* made no sense, twice */
+	uint64_t unread; /* memory faults */
+	bool is_partial; /* the budget, or one of the limits below, ended the walk */
+};
+
+typedef void walk_fn(const struct walk_goroutine *g, void *arg);
+
+/* Limits on what a target can claim. */
+#define WALK_GOROUTINES_MAX (16u << 20)
+#define WALK_UNREAD_MAX	    65536
+
+/*
+ * Calls fn for each live goroutine.  Bounded: at most WALK_GOROUTINES_MAX entries whatever the
+ * target claims.  -ENOENT: allgs or the offsets are not known.  -EBADMSG: what is read is no allgs,
+ * or most of it makes no sense, so the offsets do not describe this process: nothing fn was given
+ * may be used.  Other errors as mem_read_many().
+ */
+int walk_goroutines(struct mem *m, struct gobin *bin, uint64_t bias, walk_fn *fn, void *arg,
+		    struct walk_result *ret) _must_check_;
+
+/* The same with the facts in the caller's hand. */
+struct walk_source {
+	uint64_t allgs; /* address in memory of the slice header */
+	const struct offsets *offsets;
+	/* Whether a goroutine that starts there is the runtime's own. */
+	bool (*is_system)(uint64_t startpc, void *arg);
+	void *arg;
+};
+int walk_source_run(struct mem *m, const struct walk_source *src, walk_fn *fn, void *arg,
+		    struct walk_result *ret) _must_check_;
+
+/* Whether a goroutine whose start function has this name is the runtime's own. */
+bool walk_is_system_name(const char *name);
+
+#endif
