@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "model/model.h"
+
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "model/process.h"
+
+#define SITES_DEFAULT 1024
+
+struct model {
+	struct process *processes; /* by pid */
+	uint32_t max_sites;
+	uint64_t refused; /* facts dropped for want of memory */
+};
+
+int model_new(const struct model_opts *opts, struct model **ret)
+{
+	struct model *m = calloc(1, sizeof(*m));
+
+	if (!m)
+		return -ENOMEM;
+	m->max_sites = opts && opts->max_sites ? opts->max_sites : SITES_DEFAULT;
+	*ret = m;
+	return 0;
+}
+
+void model_free(struct model *m)
+{
+	struct process *p, *next;
+
+	if (!m)
+		return;
+	HASH_ITER (hh, m->processes, p, next) {
+		HASH_DEL(m->processes, p);
+		process_free(p);
+	}
+	free(m);
+}
+
+static struct process *process_find(struct model *m, pid_t pid)
+{
+	struct process *p = NULL;
+
+	HASH_FIND(hh, m->processes, &pid, sizeof(pid), p);
+	return p;
+}
+
+/* A fact that finds no memory costs that fact. */
+static void model_note(struct model *m, int err)
+{
+	if (err && !m->refused++)
+		log_debug("model: no memory for all that is observed");
+}
+
+int model_process_add(struct model *m, const struct model_process_info *info)
+{
+	struct process *p = NULL;
+
+	if (process_find(m, info->pid))
+		return -EEXIST;
+	int err = process_new(info, m->max_sites, &p);
+
+	if (err)
+		return err;
+	HASH_ADD(hh, m->processes, pid, sizeof(p->pid), p);
+	return 0;
+}
+
+void model_process_exited(struct model *m, pid_t pid, uint64_t ts_ns, int exit_code)
+{
+	struct process *p = process_find(m, pid);
+
+	if (p)
+		process_exited(p, ts_ns, exit_code);
+}
+
+void model_process_remove(struct model *m, pid_t pid)
+{
+	struct process *p = process_find(m, pid);
+
+	if (!p)
+		return;
+	HASH_DEL(m->processes, p);
+	process_free(p);
+}
+
+void model_census_begin(struct model *m, pid_t pid)
+{
+	struct process *p = process_find(m, pid);
+
+	if (p)
+		process_census_begin(p);
+}
+
+void model_census_goroutine(struct model *m, pid_t pid, uint64_t goid, uint64_t gopc,
+			    uint64_t startpc, bool is_system, uint32_t wait_reason, bool is_waiting)
+{
+	struct process *p = process_find(m, pid);
+
+	if (p)
+		model_note(m, process_census_goroutine(p, goid, gopc, startpc, is_system,
+						       wait_reason, is_waiting));
+}
+
+void model_census_end(struct model *m, pid_t pid, uint64_t torn, uint64_t unread)
+{
+	struct process *p = process_find(m, pid);
+
+	if (p)
+		process_census_end(p, torn, unread);
+}
+
+void model_event(struct model *m, const struct event *ev)
+{
+	struct process *p = process_find(m, ev->pid);
+
+	if (p)
+		model_note(m, process_event(p, ev));
+}
+
+void model_site_counts(struct model *m, pid_t pid, uint64_t gopc, const struct wire_site *s)
+{
+	struct process *p = process_find(m, pid);
+
+	if (p)
+		model_note(m, process_site_counts(p, gopc, s));
+}
+
+void model_park_counts(struct model *m, pid_t pid, uint64_t gopc, uint32_t reason,
+		       const struct wire_park_count *c)
+{
+	struct process *p = process_find(m, pid);
+
+	if (p)
+		model_note(m, process_park_counts(p, gopc, reason, c));
+}
+
+void model_counters(struct model *m, pid_t pid, const struct wire_state *s)
+{
+	struct process *p = process_find(m, pid);
+
+	if (p)
+		process_counters(p, s);
+}
+
+void model_reading(struct model *m, pid_t pid, const struct model_reading *r)
+{
+	struct process *p = process_find(m, pid);
+
+	if (p)
+		process_reading(p, r);
+}
+
+void model_tick(struct model *m, uint64_t now_ns)
+{
+	struct process *p, *next;
+
+	HASH_ITER (hh, m->processes, p, next)
+		model_note(m, process_tick(p, now_ns));
+}
+
+int model_snapshot(struct model *m, uint64_t now_ns, struct snapshot **ret)
+{
+	struct snapshot *s = calloc(1, sizeof(*s));
+	struct process *p, *next;
+
+	if (!s)
+		return -ENOMEM;
+	s->now_ns = now_ns;
+	s->processes = calloc(HASH_COUNT(m->processes) + 1, sizeof(*s->processes));
+	int err = s->processes ? 0 : -ENOMEM;
+
+	HASH_ITER (hh, m->processes, p, next) {
+		err = err ? err : process_snapshot(p, now_ns, &s->processes[s->n++]);
+	}
+	if (err) {
+		snapshot_free(s);
+		return err;
+	}
+	*ret = s;
+	return 0;
+}
+
+void snapshot_free(struct snapshot *s)
+{
+	if (!s)
+		return;
+	for (size_t i = 0; s->processes && i < s->n; i++) {
+		free((void *)s->processes[i].sites);
+		free((void *)s->processes[i].reasons);
+	}
+	free(s->processes);
+	free(s);
+}

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The only mutable store: what is known of each watched process.  Fed with events and samples by
+ * session, read through snapshots.  Knows no file, no clock and no probe: time comes with what it
+ * is told, and names come from a resolver, so that a tape or a test can stand in for a live
+ * target.
+ */
+#ifndef GOTIDE_MODEL_MODEL_H
+#define GOTIDE_MODEL_MODEL_H
+
+#include "census/account.h"
+#include "event/event.h"
+#include "model/snapshot.h"
+#include "target/cgroup.h"
+#include "target/procfs.h"
+
+#define MODEL_NAME_MAX 256
+
+/* Names for addresses of one process, asked once per address; addresses are as in its memory. */
+struct model_site_name {
+	uint64_t link_gopc;
+	char function[MODEL_NAME_MAX], file[MODEL_NAME_MAX], start_function[MODEL_NAME_MAX];
+	uint32_t line;
+	bool is_system;
+};
+
+/* One function of a stack. */
+struct model_frame {
+	char function[MODEL_NAME_MAX];
+	char file[MODEL_NAME_MAX]; /* base name: the function's package tells the rest; or "" */
+	uint32_t line;
+};
+
+struct model_resolver {
+	/* gopc is a return address; startpc may be 0.  Always fills *ret ("0x..." if unknown). */
+	void (*site)(void *arg, uint64_t gopc, uint64_t startpc, struct model_site_name *ret);
+	/* Functions at a return address, innermost first, wrappers left out; returns how many. */
+	size_t (*frames)(void *arg, uint64_t pc, struct model_frame *frames, size_t max);
+	/* Name of a wait reason, or NULL. */
+	const char *(*reason)(void *arg, uint32_t reason);
+	void (*release)(void *arg); /* called once when the process is forgotten; may be NULL */
+	void *arg;
+};
+
+struct model_process_info {
+	pid_t pid;
+	const char *comm, *exe, *go_version, *module, *container, *pod; /* copied; NULL: none */
+	bool is_stripped, is_park_watched;
+	uint32_t hooks_on;
+	uint64_t start_ns;
+	struct model_resolver resolver;
+};
+
+struct model;
+
+struct model_opts {
+	uint32_t max_sites; /* per process before the rest are folded; 0: 1024 */
+};
+
+int model_new(const struct model_opts *opts, struct model **ret) _must_check_;
+void model_free(struct model *m);
+
+/* -EEXIST: the pid is there already (remove it first). */
+int model_process_add(struct model *m, const struct model_process_info *info) _must_check_;
+void model_process_exited(struct model *m, pid_t pid, uint64_t ts_ns, int exit_code);
+void model_process_remove(struct model *m, pid_t pid);
+
+/*
+ * The goroutines found by the first census, one call per goroutine, between begin and end.  born
+ * and died of the sites as they stood when the census was made are what is in the model then, so
+ * feed the counters just before.
+ */
+void model_census_begin(struct model *m, pid_t pid);
+void model_census_goroutine(struct model *m, pid_t pid, uint64_t goid, uint64_t gopc,
+			    uint64_t startpc, bool is_system, uint32_t wait_reason,
+			    bool is_waiting);
+void model_census_end(struct model *m, pid_t pid, uint64_t torn, uint64_t unread);
+
+/* One event off the ring.  Events of unknown pids are ignored. */
+void model_event(struct model *m, const struct event *ev);
+
+/* Exact counters, as they stand at a sample. */
+void model_site_counts(struct model *m, pid_t pid, uint64_t gopc, const struct wire_site *s);
+void model_park_counts(struct model *m, pid_t pid, uint64_t gopc, uint32_t reason,
+		       const struct wire_park_count *c);
+void model_counters(struct model *m, pid_t pid, const struct wire_state *s);
+
+/* Readings; a NULL part was not read this time, and what it said last still stands. */
+struct model_reading {
+	const struct account *account;
+	const struct procfs_memory *memory;
+	const struct procfs_fds *fds;
+	const struct cgroup_memory *cgroup;
+	double cpu_s; /* of the process, since it started; -1 */
+};
+void model_reading(struct model *m, pid_t pid, const struct model_reading *r);
+
+/* Ends a sample: appends to all series.  Call about once a second, after feeding the counters. */
+void model_tick(struct model *m, uint64_t now_ns);
+
+/* *ret is for snapshot_free(). */
+int model_snapshot(struct model *m, uint64_t now_ns, struct snapshot **ret) _must_check_;
+void snapshot_free(struct snapshot *s);
+
+#endif

@@ -1,0 +1,791 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "model/process.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+
+/* A newcomer replaces the smallest site of a full table only if it is clearly bigger. */
+#define REPLACE_FACTOR 2
+#define REPLACE_MORE   8
+
+/* ---- life ---- */
+
+static int copy_text(char **dst, const char *src)
+{
+	if (!src)
+		return 0;
+	*dst = strdup(src);
+	return *dst ? 0 : -ENOMEM;
+}
+
+static int copy_texts(struct process *p, const struct model_process_info *info)
+{
+	int err = copy_text(&p->comm, info->comm ? info->comm : "");
+
+	err = err ? err : copy_text(&p->exe, info->exe ? info->exe : "");
+	err = err ? err : copy_text(&p->go_version, info->go_version ? info->go_version : "");
+	err = err ? err : copy_text(&p->module, info->module ? info->module : "");
+	err = err ? err : copy_text(&p->container, info->container);
+	return err ? err : copy_text(&p->pod, info->pod);
+}
+
+static struct series3 *const *all_series(struct process *p, struct series3 *ret[8])
+{
+	struct series3 *all[] = { &p->live,   &p->heap_live, &p->heap_inuse, &p->rss_anon,
+				  &p->births, &p->alloc,     &p->fds_series, NULL };
+
+	memcpy(ret, all, sizeof(all));
+	return ret;
+}
+
+static void process_init(struct process *p, const struct model_process_info *info)
+{
+	struct series3 *series[8];
+
+	p->pid = info->pid;
+	p->is_stripped = info->is_stripped;
+	p->is_park_watched = info->is_park_watched;
+	p->hooks_on = info->hooks_on;
+	p->start_ns = p->tick_ns = info->start_ns;
+	p->heap_live_bytes = p->tick_alloc_bytes = p->tick_gc_cycles = -1;
+	p->fds = p->limit_bytes = p->cgroup_current_bytes = -1;
+	p->cpu_s = p->first_cpu_s = -1;
+	memset(p->rss_bytes, 0xff, sizeof(p->rss_bytes));
+	memset(&p->account, 0xff, sizeof(p->account));
+	p->first_account = p->account;
+	idclock_init(&p->clock);
+	all_series(p, series);
+	for (struct series3 **s = series; *s; s++)
+		series3_init(*s);
+}
+
+int process_new(const struct model_process_info *info, uint32_t max_sites, struct process **ret)
+{
+	struct process *p = calloc(1, sizeof(*p));
+
+	if (!p)
+		return -ENOMEM;
+	process_init(p, info);
+	p->max_sites = max_sites;
+	int err = copy_texts(p, info);
+
+	if (err) {
+		process_free(p);
+		return err;
+	}
+	/* Taken over last: a process that was never made does not release it. */
+	p->resolver = info->resolver;
+	*ret = p;
+	return 0;
+}
+
+void process_free(struct process *p)
+{
+	struct series3 *series[8];
+	struct site *s, *next;
+
+	if (!p)
+		return;
+	HASH_ITER (hh, p->sites, s, next) {
+		HASH_DEL(p->sites, s);
+		site_free(s);
+	}
+	site_free(p->other);
+	idclock_release(&p->clock);
+	all_series(p, series);
+	for (struct series3 **it = series; *it; it++)
+		series3_release(*it);
+	if (p->resolver.release)
+		p->resolver.release(p->resolver.arg);
+	free(p->comm);
+	free(p->exe);
+	free(p->go_version);
+	free(p->module);
+	free(p->container);
+	free(p->pod);
+	free(p);
+}
+
+/* ---- sites ---- */
+
+static struct site *site_find(struct process *p, uint64_t gopc)
+{
+	struct site *s = NULL;
+
+	HASH_FIND(hh, p->sites, &gopc, sizeof(gopc), s);
+	return s;
+}
+
+static int site_other(struct process *p, struct site **ret)
+{
+	if (!p->other) {
+		struct site *s = NULL;
+		int err = site_new(0, 0, &s);
+
+		if (err)
+			return err;
+		s->is_other = true;
+		err = site_resolve(s, &p->resolver);
+		if (err) {
+			site_free(s);
+			return err;
+		}
+		p->other = s;
+	}
+	*ret = p->other;
+	return 0;
+}
+
+static int site_add(struct process *p, uint64_t gopc, uint64_t startpc, struct site **ret)
+{
+	struct site *s = NULL;
+	int err = site_new(gopc, startpc, &s);
+
+	if (err)
+		return err;
+	err = site_resolve(s, &p->resolver);
+	if (err) {
+		site_free(s);
+		return err;
+	}
+	HASH_ADD(hh, p->sites, gopc, sizeof(s->gopc), s);
+	*ret = s;
+	return 0;
+}
+
+/* The site of a go statement; when the table is full and it has none, the folded rest. */
+static int site_get(struct process *p, uint64_t gopc, uint64_t startpc, struct site **ret)
+{
+	struct site *s = site_find(p, gopc);
+
+	if (!s && HASH_COUNT(p->sites) >= p->max_sites)
+		return site_other(p, ret);
+	if (!s)
+		return site_add(p, gopc, startpc, ret);
+	*ret = s;
+	if (s->startpc || !startpc)
+		return 0;
+	s->startpc = startpc;
+	return site_resolve(s, &p->resolver);
+}
+
+/* Makes room for a site that has so many goroutines, if a much smaller one is there. */
+static int site_replace_smallest(struct process *p, uint64_t live)
+{
+	struct site *s = p->smallest, *other = NULL;
+
+	if (!s || live <= REPLACE_FACTOR * (uint64_t)site_live(s) + REPLACE_MORE)
+		return -ENOSPC;
+	int err = site_other(p, &other);
+
+	if (err)
+		return err;
+	site_rebase(other, other->base + s->base);
+	p->smallest = NULL;
+	HASH_DEL(p->sites, s);
+	site_free(s);
+	return 0;
+}
+
+int process_site_counts(struct process *p, uint64_t gopc, const struct wire_site *c)
+{
+	struct site *s = site_find(p, gopc);
+
+	if (!s && HASH_COUNT(p->sites) >= p->max_sites &&
+	    site_replace_smallest(p, c->births > c->deaths ? c->births - c->deaths : 0)) {
+		p->folded_born += c->births;
+		p->folded_died += c->deaths;
+		p->folded++;
+		return site_other(p, &s);
+	}
+	int err = site_get(p, gopc, c->startpc, &s);
+
+	if (err)
+		return err;
+	s->born = MAX(s->born, (uint64_t)c->births);
+	s->died = MAX(s->died, (uint64_t)c->deaths);
+	return 0;
+}
+
+int process_park_counts(struct process *p, uint64_t gopc, uint32_t reason,
+			const struct wire_park_count *c)
+{
+	struct site *s = NULL;
+	int err = site_get(p, gopc, 0, &s);
+
+	if (err || s->is_other)
+		return err;
+	struct site_reason *r = site_reason(s, reason);
+
+	if (!r)
+		return -ENOMEM;
+	r->parks = MAX(r->parks, (uint64_t)c->parks);
+	r->readies = MAX(r->readies, (uint64_t)c->readies);
+	return 0;
+}
+
+/* Iterates over all sites, the folded one last. */
+static struct site *site_first(struct process *p)
+{
+	return p->sites ? p->sites : p->other;
+}
+
+static struct site *site_next(struct process *p, struct site *s)
+{
+	if (s == p->other)
+		return NULL;
+	return s->hh.next ? s->hh.next : p->other;
+}
+
+#define for_each_site(p, s) for (struct site *s = site_first(p); s; s = site_next(p, s))
+
+/* ---- census ---- */
+
+void process_census_begin(struct process *p)
+{
+	p->census_goid = 0;
+	for_each_site(p, s)
+	{
+		s->found = 0;
+		vec_for_each (&s->reasons, r)
+			r->found = 0;
+	}
+}
+
+int process_census_goroutine(struct process *p, uint64_t goid, uint64_t gopc, uint64_t startpc,
+			     bool is_system, uint32_t wait_reason, bool is_waiting)
+{
+	struct site *s = NULL;
+	int err = site_get(p, gopc, startpc, &s);
+
+	p->census_goid = MAX(p->census_goid, goid);
+	if (err)
+		return err;
+	s->found++;
+	if (is_system && !s->is_other)
+		s->is_system = true;
+	struct site_reason *r = is_waiting && !s->is_other ? site_reason(s, wait_reason) : NULL;
+
+	if (r)
+		r->found++;
+	return 0;
+}
+
+/*
+ * Parks counted before the census and still waiting are among those found: the counters start
+ * from there.
+ */
+static void reasons_rebase(struct site *s)
+{
+	vec_for_each (&s->reasons, r) {
+		uint64_t waiting = r->parks > r->readies ? r->parks - r->readies : 0;
+
+		r->found = waiting < r->found ? r->found - (uint32_t)waiting : 0;
+	}
+}
+
+void process_census_end(struct process *p, uint64_t torn, uint64_t unread)
+{
+	for_each_site(p, s)
+	{
+		site_rebase(s, (int64_t)s->found - (int64_t)(s->born - s->died));
+		reasons_rebase(s);
+	}
+	p->census_torn = torn;
+	p->census_unread = unread;
+	p->has_census = true;
+	if (p->census_goid && idclock_newest(&p->clock, p->tick_ns, p->census_goid))
+		p->census_torn++; /* no memory for the clock: ages of these stay unknown */
+}
+
+/* ---- events ---- */
+
+static int birth_event(struct process *p, const struct event *ev)
+{
+	struct site *s = NULL;
+	int err = idclock_birth(&p->clock, ev->ts_ns, ev->go.goid);
+
+	err = err ? err : site_get(p, ev->go.gopc, ev->go.startpc, &s);
+	return err ? err : site_birth(s, p->start_ns, p->tick_ns);
+}
+
+static int death_event(struct process *p, const struct event *ev)
+{
+	struct site *s = NULL;
+	int err = site_get(p, ev->go.gopc, 0, &s);
+
+	if (err)
+		return err;
+	return site_death(s, idclock_lookup(&p->clock, ev->go.goid), ev->ts_ns, p->start_ns,
+			  p->tick_ns);
+}
+
+static int stack_event(struct process *p, const struct event *ev)
+{
+	struct site *s = NULL;
+	int err = site_get(p, ev->stack.gopc, 0, &s);
+
+	return err || s->is_other ? err : site_stack_seen(s, ev, &p->resolver);
+}
+
+static int mark_end(struct process *p, uint64_t ts_ns, int64_t bytes)
+{
+	if (ts_ns <= p->last_mark_ns)
+		return 0;
+	p->last_mark_ns = ts_ns;
+	p->heap_live_bytes = bytes;
+	return series3_add(&p->heap_live, ts_ns, (double)bytes);
+}
+
+int process_event(struct process *p, const struct event *ev)
+{
+	switch (ev->kind) {
+	case WIRE_BIRTH:
+		p->received++;
+		return birth_event(p, ev);
+	case WIRE_DEATH:
+		p->received++;
+		return death_event(p, ev);
+	case WIRE_PARK:
+	case WIRE_READY:
+		p->received++;
+		return 0;
+	case WIRE_STACK:
+		return stack_event(p, ev);
+	case WIRE_MARK_END:
+		p->marks++;
+		return mark_end(p, ev->ts_ns, (int64_t)ev->gc.heap_live_bytes);
+	case WIRE_RSS:
+		for (int i = 0; i < WIRE_RSS_MAX; i++)
+			if (ev->rss.bytes[i] >= 0)
+				p->rss_bytes[i] = ev->rss.bytes[i];
+		return 0;
+	case WIRE_EXIT:
+		process_exited(p, ev->ts_ns, ev->task.exit_code);
+		return 0;
+	default:
+		return 0;
+	}
+}
+
+void process_exited(struct process *p, uint64_t ts_ns, int exit_code)
+{
+	if (p->has_exited)
+		return;
+	p->has_exited = true;
+	p->exit_ns = ts_ns;
+	p->exit_code = exit_code;
+}
+
+/* ---- counters and readings ---- */
+
+void process_counters(struct process *p, const struct wire_state *s)
+{
+	p->state = *s;
+	p->has_state = true;
+	if (s->rss_events == p->rss_events)
+		return;
+	p->rss_events = s->rss_events;
+	for (int i = 0; i < WIRE_RSS_MAX; i++)
+		if (s->rss_bytes[i] >= 0)
+			p->rss_bytes[i] = s->rss_bytes[i];
+}
+
+static uint64_t hook_hits(const struct process *p, int hook)
+{
+	return p->state.streamed[hook] + p->state.sampled_out[hook] + p->state.lost[hook] +
+	       p->state.bad[hook];
+}
+
+static void account_taken(struct process *p, const struct account *a)
+{
+	if (!p->has_account)
+		p->first_account = *a;
+	p->has_account = true;
+	p->account = *a;
+}
+
+/* UINT64_MAX is "no limit"; nothing real comes near it. */
+static int64_t known_size(uint64_t bytes)
+{
+	return bytes >= INT64_MAX ? -1 : (int64_t)bytes;
+}
+
+void process_reading(struct process *p, const struct model_reading *r)
+{
+	if (r->account)
+		account_taken(p, r->account);
+	if (r->memory) {
+		p->rss_bytes[WIRE_RSS_ANON] = r->memory->anon_bytes;
+		p->rss_bytes[WIRE_RSS_FILE] = r->memory->file_bytes;
+		p->rss_bytes[WIRE_RSS_SHMEM] = r->memory->shmem_bytes;
+		p->rss_bytes[WIRE_RSS_SWAP] = r->memory->swap_bytes;
+	}
+	if (r->fds)
+		p->fds = r->fds->total;
+	if (r->cgroup) {
+		p->limit_bytes = known_size(r->cgroup->limit_bytes);
+		p->cgroup_current_bytes = known_size(r->cgroup->current_bytes);
+	}
+	if (r->cpu_s >= 0) {
+		p->cpu_s = r->cpu_s;
+		if (p->first_cpu_s < 0)
+			p->first_cpu_s = r->cpu_s;
+	}
+}
+
+/* ---- tick ---- */
+
+static int tick_other(struct process *p)
+{
+	uint64_t born = p->folded_born + p->state.births_other;
+	uint64_t died = p->folded_died + p->state.deaths_other;
+	struct site *other = NULL;
+
+	p->sites_folded = MAX(p->sites_folded, p->folded);
+	p->folded_born = p->folded_died = p->folded = 0;
+	if (!born && !died)
+		return 0;
+	int err = site_other(p, &other);
+
+	if (err)
+		return err;
+	other->born = MAX(other->born, born);
+	other->died = MAX(other->died, died);
+	return 0;
+}
+
+static bool is_smaller(const struct site *a, const struct site *b)
+{
+	int64_t la = site_live(a), lb = site_live(b);
+
+	return la != lb ? la < lb : a->born < b->born;
+}
+
+/*
+ * For how many each record of this sample stands.  While there was budget left the sample by goid
+ * is the only choice that was made, and must be taken at its nominal value: a goroutine's birth
+ * and death would else weigh differently, and no longer cancel out.
+ */
+static double hits_per_record(const struct process *p, int hook, double by_goid)
+{
+	double hits = (double)(hook_hits(p, hook) - p->tick_hits[hook]);
+	double streamed = (double)(p->state.streamed[hook] - p->tick_streamed[hook]);
+	double chosen = streamed + (double)(p->state.lost[hook] - p->tick_lost[hook]);
+
+	if (streamed <= 0 || chosen > hits)
+		return by_goid;
+	return (p->state.tokens > 0 ? by_goid : hits / chosen) * chosen / streamed;
+}
+
+static void tick_scale(struct process *p, struct ages_scale *ret)
+{
+	ret->by_goid = (double)p->state.sample_mask + 1;
+	ret->births = hits_per_record(p, WIRE_HOOK_BIRTH, ret->by_goid);
+	ret->deaths = hits_per_record(p, WIRE_HOOK_DEATH, ret->by_goid);
+	for (int i = 0; i < WIRE_HOOK_MAX; i++) {
+		p->tick_streamed[i] = p->state.streamed[i];
+		p->tick_lost[i] = p->state.lost[i];
+		p->tick_hits[i] = hook_hits(p, i);
+	}
+}
+
+static int tick_sites(struct process *p, uint64_t now_ns, double *ret_births)
+{
+	bool is_full = HASH_COUNT(p->sites) >= p->max_sites;
+	struct ages_scale scale;
+	int ret = 0;
+
+	tick_scale(p, &scale);
+	p->smallest = NULL;
+	for_each_site(p, s)
+	{
+		if (!s->is_system)
+			*ret_births += (double)(s->born - s->tick_born);
+		int err = site_tick(s, p->start_ns, p->tick_ns, now_ns, &scale);
+
+		ret = ret ? ret : err;
+		if (is_full && !s->is_other && (!p->smallest || is_smaller(s, p->smallest)))
+			p->smallest = s;
+	}
+	return ret;
+}
+
+static int64_t process_live(struct process *p, int64_t *ret_system)
+{
+	int64_t live = 0, system = 0;
+
+	for_each_site(p, s) * (s->is_system ? &system : &live) += site_live(s);
+	*ret_system = system;
+	return p->has_census ? live : -1;
+}
+
+/*
+ * Marks that the ring lost; and where no probe tells of them, what the runtime's own account says
+ * was marked, dated when it was read.
+ */
+static int tick_marks(struct process *p, uint64_t now_ns)
+{
+	int64_t cycles = p->account.gc_cycles, marked = p->account.heap_marked_bytes;
+	bool is_new = p->tick_gc_cycles >= 0 && cycles > p->tick_gc_cycles;
+
+	p->tick_gc_cycles = cycles;
+	if (p->has_state && p->state.mark_end_ns > p->last_mark_ns)
+		return mark_end(p, p->state.mark_end_ns, (int64_t)p->state.heap_live);
+	if (p->marks || hook_hits(p, WIRE_HOOK_MARK_END) || marked < 0)
+		return 0;
+	p->heap_live_bytes = marked;
+	return is_new ? mark_end(p, now_ns, marked) : 0;
+}
+
+static int add_known(struct series3 *s, uint64_t now_ns, int64_t value)
+{
+	return value < 0 ? 0 : series3_add(s, now_ns, (double)value);
+}
+
+static int tick_alloc(struct process *p, uint64_t now_ns)
+{
+	int64_t now = p->account.total_alloc_bytes, before = p->tick_alloc_bytes;
+	double dt = seconds_between(p->account_ns, now_ns);
+
+	if (now < 0 || (before >= 0 && dt <= 0))
+		return 0;
+	p->tick_alloc_bytes = now;
+	p->account_ns = now_ns;
+	if (before < 0 || now < before)
+		return 0;
+	return series3_add(&p->alloc, now_ns, (double)(now - before) / dt);
+}
+
+int process_tick(struct process *p, uint64_t now_ns)
+{
+	double births = 0, dt = seconds_between(p->tick_ns, now_ns);
+	int64_t system;
+
+	if (p->is_closed)
+		return 0;
+	p->is_closed = p->has_exited;
+	int err = tick_other(p);
+
+	err = err ? err : tick_sites(p, now_ns, &births);
+	err = err ? err : tick_marks(p, now_ns);
+	err = err ? err : add_known(&p->live, now_ns, process_live(p, &system));
+	err = err ? err : add_known(&p->heap_inuse, now_ns, p->account.heap_inuse_bytes);
+	err = err ? err : add_known(&p->rss_anon, now_ns, p->rss_bytes[WIRE_RSS_ANON]);
+	err = err ? err : add_known(&p->fds_series, now_ns, p->fds);
+	err = err ? err : tick_alloc(p, now_ns);
+	if (!err && dt > 0)
+		err = series3_add(&p->births, now_ns, births / dt);
+	p->tick_ns = MAX(p->tick_ns, now_ns);
+	return err;
+}
+
+/* ---- the picture ---- */
+
+static int site_order(const void *pa, const void *pb)
+{
+	const struct snapshot_site *a = pa, *b = pb;
+
+	if (a->live != b->live)
+		return a->live < b->live ? 1 : -1;
+	if (a->born != b->born)
+		return a->born < b->born ? 1 : -1;
+	return a->gopc < b->gopc ? -1 : a->gopc > b->gopc;
+}
+
+static int snapshot_sites(struct process *p, uint64_t now_ns, struct snapshot_process *ret)
+{
+	size_t max = HASH_COUNT(p->sites) + 1, n = 0;
+	struct snapshot_site *sites = calloc(max, sizeof(*sites));
+
+	if (!sites)
+		return -ENOMEM;
+	ret->sites = sites;
+	for_each_site(p, s)
+	{
+		int err = site_frames(s, &p->resolver);
+
+		if (err)
+			return err;
+		site_snapshot(s, &p->resolver, p->is_park_watched, now_ns, &sites[n++]);
+		if (s->is_system)
+			continue;
+		ret->at_attach += s->base > 0 ? s->base : 0;
+		ret->born += s->born;
+		ret->died += s->died;
+	}
+	ret->n_sites = n;
+	qsort(sites, n, sizeof(*sites), site_order);
+	return 0;
+}
+
+static int reason_order(const void *pa, const void *pb)
+{
+	const struct snapshot_reason *a = pa, *b = pb;
+
+	if (a->waiting != b->waiting)
+		return a->waiting < b->waiting ? 1 : -1;
+	if (a->parks != b->parks)
+		return a->parks < b->parks ? 1 : -1;
+	return strcmp(a->name, b->name);
+}
+
+/* Adds one site's count of a reason; by_reason holds the index of each known number. */
+static void add_reason(struct process *p, const struct site *s, const struct site_reason *r,
+		       uint32_t *numbers, struct snapshot_reason *rows, size_t *n)
+{
+	size_t i = 0;
+
+	/* A wake-up alone: it was parked before the observation, and no more is known. */
+	if (!r->parks && !r->found)
+		return;
+	while (i < *n && numbers[i] != r->reason)
+		i++;
+	if (i == SNAPSHOT_REASONS_MAX)
+		return;
+	if (i == *n) {
+		const char *name = p->resolver.reason(p->resolver.arg, r->reason);
+
+		numbers[i] = r->reason;
+		if (name)
+			snprintf(p->reason_name[i], sizeof(p->reason_name[i]), "%s", name);
+		else
+			snprintf(p->reason_name[i], sizeof(p->reason_name[i]), "reason %u",
+				 r->reason);
+		rows[i].name = p->reason_name[i];
+		rows[i].waiting = p->is_park_watched && site_reason_is_counted(name) ? 0 : -1;
+		(*n)++;
+	}
+	rows[i].parks += r->parks;
+	if (rows[i].waiting >= 0)
+		rows[i].waiting += site_waiting(s, r);
+}
+
+static int snapshot_reasons(struct process *p, struct snapshot_process *ret)
+{
+	uint32_t numbers[SNAPSHOT_REASONS_MAX];
+	struct snapshot_reason *rows = calloc(SNAPSHOT_REASONS_MAX, sizeof(*rows));
+	size_t n = 0;
+
+	if (!rows)
+		return -ENOMEM;
+	ret->reasons = rows;
+	for_each_site(p, s) vec_for_each (&s->reasons, r) add_reason(p, s, r, numbers, rows, &n);
+	ret->n_reasons = n;
+	qsort(rows, n, sizeof(*rows), reason_order);
+	return 0;
+}
+
+static void snapshot_cost(const struct process *p, struct snapshot_process *ret)
+{
+	ret->received = p->received;
+	ret->hooks_on = p->hooks_on;
+	ret->cost_s = -1;
+	ret->target_cpu_s = p->cpu_s >= 0 ? p->cpu_s - p->first_cpu_s : -1;
+	for (int i = 0; i < WIRE_HOOK_MAX; i++) {
+		ret->hook_hits[i] = hook_hits(p, i);
+		ret->hits += ret->hook_hits[i];
+		if (i > WIRE_HOOK_READY)
+			continue;
+		ret->sampled_out += p->state.sampled_out[i];
+		ret->lost += p->state.lost[i];
+		ret->bad += p->state.bad[i];
+	}
+}
+
+/*
+ * Anonymous memory outside the Go runtime: what is resident less what the runtime has mapped and
+ * not returned.  Pages that the runtime holds but never touched make it too small, never too big.
+ */
+static int64_t off_heap(const struct process *p)
+{
+	const struct account *a = &p->account;
+	int64_t anon = p->rss_bytes[WIRE_RSS_ANON];
+
+	if (anon < 0 || a->heap_inuse_bytes < 0 || a->heap_idle_bytes < 0 ||
+	    a->heap_released_bytes < 0 || a->stacks_inuse_bytes < 0 || a->other_sys_bytes < 0)
+		return -1;
+	int64_t held = a->heap_inuse_bytes + a->heap_idle_bytes - a->heap_released_bytes +
+		       a->stacks_inuse_bytes + a->other_sys_bytes;
+
+	return anon > held ? anon - held : 0;
+}
+
+static uint64_t rise(int64_t from, int64_t to)
+{
+	return from >= 0 && to > from ? (uint64_t)(to - from) : 0;
+}
+
+static void snapshot_memory(const struct process *p, struct snapshot_process *ret)
+{
+	const struct account *a = &p->account;
+
+	ret->heap_live_bytes = p->heap_live_bytes;
+	ret->heap_inuse_bytes = a->heap_inuse_bytes;
+	ret->heap_idle_bytes = a->heap_idle_bytes;
+	ret->heap_released_bytes = a->heap_released_bytes;
+	ret->heap_objects = a->heap_objects;
+	ret->heap_goal_bytes = a->heap_goal_bytes;
+	ret->total_alloc_bytes = a->total_alloc_bytes;
+	ret->stacks_bytes = a->stacks_inuse_bytes;
+	ret->gc_cycles = a->gc_cycles;
+	ret->memory_limit_bytes = a->memory_limit_bytes;
+	ret->gc_percent = a->gc_percent;
+	ret->gc_seen = MAX(p->marks, hook_hits(p, WIRE_HOOK_MARK_END));
+	if (!ret->gc_seen)
+		ret->gc_seen = rise(p->first_account.gc_cycles, a->gc_cycles);
+	ret->gc_seen_forced = rise(p->first_account.forced_gc_cycles, a->forced_gc_cycles);
+	memcpy(ret->rss_bytes, p->rss_bytes, sizeof(ret->rss_bytes));
+	ret->off_heap_bytes = off_heap(p);
+	ret->fds = p->fds;
+	ret->limit_bytes = p->limit_bytes;
+	ret->cgroup_current_bytes = p->cgroup_current_bytes;
+}
+
+static void snapshot_series(const struct process *p, struct snapshot_process *ret)
+{
+	ret->live_series = &p->live;
+	ret->heap_live_series = &p->heap_live;
+	ret->heap_inuse_series = &p->heap_inuse;
+	ret->rss_anon_series = &p->rss_anon;
+	ret->birth_series = &p->births;
+	ret->alloc_series = &p->alloc;
+	ret->fds_series = &p->fds_series;
+}
+
+int process_snapshot(struct process *p, uint64_t now_ns, struct snapshot_process *ret)
+{
+	*ret = (struct snapshot_process){
+		.pid = p->pid,
+		.comm = p->comm,
+		.exe = p->exe,
+		.go_version = p->go_version,
+		.module = p->module,
+		.container = p->container,
+		.pod = p->pod,
+		.is_stripped = p->is_stripped,
+		.has_exited = p->has_exited,
+		.exit_code = p->exit_code,
+		.start_ns = p->start_ns,
+		.now_ns = p->has_exited && p->exit_ns < now_ns ? p->exit_ns : now_ns,
+		.is_park_watched = p->is_park_watched,
+		.census_torn = p->census_torn,
+		.census_unread = p->census_unread,
+		.sites_folded = p->sites_folded,
+	};
+	ret->live = process_live(p, &ret->live_system);
+	int err = snapshot_sites(p, ret->now_ns, ret);
+
+	if (err)
+		return err;
+	if (!p->has_census)
+		ret->at_attach = -1;
+	snapshot_memory(p, ret);
+	snapshot_cost(p, ret);
+	snapshot_series(p, ret);
+	return snapshot_reasons(p, ret);
+}

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What is known of one process: its sites, its clock of goroutine ids, its counters, readings and
+ * series.  Owned by model/model, which finds it by pid.  The population is exact: what the census
+ * found, plus births, less deaths, as the kernel counted them; records of the ring only say which.
+ */
+#ifndef GOTIDE_MODEL_PROCESS_H
+#define GOTIDE_MODEL_PROCESS_H
+
+#include "model/idclock.h"
+#include "model/site.h"
+
+struct process {
+	pid_t pid; /* key */
+	char *comm, *exe, *go_version, *module, *container, *pod;
+	bool is_stripped, is_park_watched, has_exited, is_closed; /* closed: ticked after exit */
+	bool has_census, has_state;
+	int exit_code;
+	uint32_t hooks_on;
+	uint64_t start_ns, tick_ns, exit_ns;
+	struct model_resolver resolver;
+
+	struct site *sites; /* by gopc */
+	struct site *other; /* the rest, folded; NULL: none yet */
+	struct site *smallest; /* when the table is full: what a bigger newcomer may replace */
+	uint32_t max_sites;
+	uint64_t folded_born, folded_died, folded; /* counters of folded sites, this sample */
+	uint64_t sites_folded;
+
+	struct idclock clock;
+	uint64_t census_goid, census_torn, census_unread;
+
+	struct wire_state state;
+	/* as of the last tick */
+	uint64_t tick_streamed[WIRE_HOOK_MAX], tick_lost[WIRE_HOOK_MAX];
+	uint64_t tick_hits[WIRE_HOOK_MAX];
+	uint64_t rss_events; /* of state, when last taken */
+	uint64_t received;
+
+	int64_t heap_live_bytes;
+	uint64_t last_mark_ns, marks;
+	struct account account, first_account;
+	bool has_account;
+	uint64_t account_ns; /* tick at which total_alloc was last compared */
+	int64_t tick_alloc_bytes, tick_gc_cycles; /* as of the last tick, -1 unknown */
+	int64_t rss_bytes[WIRE_RSS_MAX];
+	int64_t fds, limit_bytes, cgroup_current_bytes;
+	double cpu_s, first_cpu_s;
+
+	struct series3 live, heap_live, heap_inuse, rss_anon, births, alloc, fds_series;
+	char reason_name[SNAPSHOT_REASONS_MAX][48]; /* of the latest snapshot */
+
+	UT_hash_handle hh;
+};
+
+int process_new(const struct model_process_info *info, uint32_t max_sites,
+		struct process **ret) _must_check_;
+void process_free(struct process *p);
+
+void process_census_begin(struct process *p);
+int process_census_goroutine(struct process *p, uint64_t goid, uint64_t gopc, uint64_t startpc,
+			     bool is_system, uint32_t wait_reason, bool is_waiting) _must_check_;
+void process_census_end(struct process *p, uint64_t torn, uint64_t unread);
+
+int process_event(struct process *p, const struct event *ev) _must_check_;
+int process_site_counts(struct process *p, uint64_t gopc, const struct wire_site *s) _must_check_;
+int process_park_counts(struct process *p, uint64_t gopc, uint32_t reason,
+			const struct wire_park_count *c) _must_check_;
+void process_counters(struct process *p, const struct wire_state *s);
+void process_reading(struct process *p, const struct model_reading *r);
+void process_exited(struct process *p, uint64_t ts_ns, int exit_code);
+int process_tick(struct process *p, uint64_t now_ns) _must_check_;
+
+/*
+ * ret->sites and ret->reasons are the caller's to free, also on failure; everything else is
+ * borrowed until p changes.
+ */
+int process_snapshot(struct process *p, uint64_t now_ns, struct snapshot_process *ret) _must_check_;
+
+#endif

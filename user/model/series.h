@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A time series in bounded memory: points taken at a steady interval, each the minimum, maximum
+ * and last value of its interval.  Two forms.  `series_init(s, interval, points, scaling=false)`
+ * is a ring of the latest points; with scaling it never forgets: when full, neighbours are merged
+ * and the interval doubles, so that it always spans the whole observation.
+ */
+#ifndef GOTIDE_MODEL_SERIES_H
+#define GOTIDE_MODEL_SERIES_H
+
+#include "base/err.h"
+
+struct series_point {
+	uint64_t ts_ns; /* start of the interval */
+	double min, max, last;
+};
+
+struct series {
+	uint64_t interval_ns;
+	uint32_t capacity;
+	bool is_scaling;
+	uint32_t n, head; /* ring state; use series_at() */
+	struct series_point *points; /* allocated when the first value comes, grown as needed */
+};
+
+void series_init(struct series *s, uint64_t interval_ns, uint32_t capacity, bool is_scaling);
+void series_release(struct series *s);
+
+/* Adds a value; out-of-order times count for the newest interval.  -ENOMEM leaves it unchanged. */
+int series_add(struct series *s, uint64_t ts_ns, double value);
+
+uint32_t series_count(const struct series *s);
+/* i from 0 (oldest) to series_count() - 1; borrowed until the next series_add(). */
+const struct series_point *series_at(const struct series *s, uint32_t i);
+
+/*
+ * Three horizons of one quantity: about 10 minutes at 1 s, 2 hours at 12 s, 24 hours at 144 s.
+ */
+enum series_horizon {
+	SERIES_10M = 0,
+	SERIES_2H,
+	SERIES_24H,
+	SERIES_HORIZONS,
+};
+
+struct series3 {
+	struct series h[SERIES_HORIZONS];
+};
+
+void series3_init(struct series3 *s);
+void series3_release(struct series3 *s);
+int series3_add(struct series3 *s, uint64_t ts_ns, double value);
+
+#endif

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * One creation site (a go statement) of one process: its population, the ages of its goroutines,
+ * what they wait for and a stack.  Owned by model/process, which says when things happen.  What
+ * only a site with births or deaths needs is allocated at the first of them.
+ */
+#ifndef GOTIDE_MODEL_SITE_H
+#define GOTIDE_MODEL_SITE_H
+
+#include <uthash.h>
+
+#include "base/vec.h"
+#include "model/ages.h"
+#include "model/model.h"
+
+/* Points of a site's series: with 50 sites in each of 20 processes they stay within 6 MB. */
+#define SITE_SERIES_POINTS 64
+
+/* What counts as long-lived: three times the p99 lifetime, within these bounds. */
+#define SITE_LONG_MIN_S	    2.0 /* in the shortest observation */
+#define SITE_LONG_S	    5.0 /* from 20 s on */
+#define SITE_LONG_PART	    0.25 /* of the observation, at most */
+#define SITE_LONG_LIFETIMES 3.0
+
+struct site_reason {
+	uint32_t reason;
+	uint32_t found; /* waiting for it when the census was made */
+	uint64_t parks, readies;
+};
+
+struct site_stack {
+	uint32_t reason, depth; /* depth 0: none */
+	uint64_t *pc; /* WIRE_STACK_DEPTH of them, allocated at first use */
+	struct snapshot_frame *frames; /* function and file share one block; NULL: to be asked */
+	size_t n_frames;
+};
+
+struct site {
+	uint64_t gopc; /* key, as in memory */
+	uint64_t startpc;
+	uint64_t link_gopc;
+	char *function, *file, *start_function;
+	uint32_t line;
+	bool is_system, is_other;
+
+	int64_t base; /* live when observation began; less than 0 while counters lag */
+	uint32_t found; /* by the census under way */
+	uint64_t born, died; /* absolute counters, latest */
+	uint64_t tick_born, tick_died; /* as of the last tick */
+
+	struct ages *ages; /* NULL: no birth or death yet */
+	double long_lived_s;
+	struct series live, survivors, births;
+
+	VEC(struct site_reason) reasons;
+	struct site_stack park_stack, birth_stack;
+
+	UT_hash_handle hh;
+};
+
+int site_new(uint64_t gopc, uint64_t startpc, struct site **ret) _must_check_;
+void site_free(struct site *s);
+
+/* Names it, and says whether it is the runtime's own. */
+int site_resolve(struct site *s, const struct model_resolver *r) _must_check_;
+
+int64_t site_live(const struct site *s);
+
+/* A record that was streamed.  observed_ns: start of the observation; tick_ns: the last tick. */
+int site_birth(struct site *s, uint64_t observed_ns, uint64_t tick_ns) _must_check_;
+int site_death(struct site *s, uint64_t birth_ns, uint64_t ts_ns, uint64_t observed_ns,
+	       uint64_t tick_ns) _must_check_;
+/* What the census found to have been there when the observation began. */
+void site_rebase(struct site *s, int64_t base);
+/* Ends a sample that began at tick_ns. */
+int site_tick(struct site *s, uint64_t observed_ns, uint64_t tick_ns, uint64_t now_ns,
+	      const struct ages_scale *scale) _must_check_;
+
+/* Finds or makes the count of a reason; NULL: no memory, or more reasons than there are. */
+struct site_reason *site_reason(struct site *s, uint32_t reason);
+/* Parked now for this reason, by the counts. */
+int64_t site_waiting(const struct site *s, const struct site_reason *r);
+/* Whether wake-ups from this reason pass through runtime.ready, and so are counted. */
+bool site_reason_is_counted(const char *name);
+/*
+ * The reason that most wait for: index into s->reasons, or -1.  *ret_count: how many, -1 if it
+ * cannot be told.
+ */
+int site_main_reason(const struct site *s, const struct model_resolver *r, bool is_park_watched,
+		     int64_t *ret_count);
+
+int site_stack_seen(struct site *s, const struct event *ev,
+		    const struct model_resolver *r) _must_check_;
+/* Names the frames of both stacks, once. */
+int site_frames(struct site *s, const struct model_resolver *r) _must_check_;
+
+/* Fills what a snapshot says of it. */
+void site_snapshot(struct site *s, const struct model_resolver *r, bool is_park_watched,
+		   uint64_t now_ns, struct snapshot_site *ret);
+
+#endif

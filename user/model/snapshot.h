@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A const picture of the model at one instant: what trend judges and view shows.  Owned by the
+ * caller of model_snapshot(); series and strings in it are borrowed from the model and stand until
+ * the model is next changed.  Sizes in bytes, times in ns of CLOCK_MONOTONIC; -1 (or NULL) where a
+ * figure is not known.
+ */
+#ifndef GOTIDE_MODEL_SNAPSHOT_H
+#define GOTIDE_MODEL_SNAPSHOT_H
+
+#include <linux/types.h>
+#include <sys/types.h>
+
+#include "base/err.h"
+#include "model/series.h"
+#include "wire.h"
+
+#define SNAPSHOT_STACK_MAX   32
+#define SNAPSHOT_REASONS_MAX 64
+
+struct snapshot_frame {
+	const char *function;
+	const char *file; /* base name, "" if unknown */
+	uint32_t line;
+};
+
+/* A creation site: one go statement. */
+struct snapshot_site {
+	uint64_t gopc; /* link-time address after the go statement's call */
+	const char *function; /* that contains the go statement ("created by") */
+	const char *file;
+	uint32_t line;
+	const char *start_function; /* what the goroutine runs, "" if unknown */
+	bool is_system; /* the runtime's own goroutines */
+	bool is_other; /* sites folded together since there were too many */
+
+	int64_t live; /* population now */
+	int64_t at_attach; /* of them there when observation began (or since died) */
+	uint64_t born, died; /* since observation began, exact */
+	uint64_t born_lately; /* of born: within the last long_lived_s */
+
+	/* Live goroutines that have outlived long_lived_s; how it was found is in the verdict. */
+	int64_t survivors;
+	double lifetime_p50_s, lifetime_p99_s; /* of those that ended; -1 if none did */
+	double long_lived_s; /* age from which one counts as survivor */
+	int64_t ended_late; /* of died: those that had outlived long_lived_s; -1 unknown */
+
+	const char *wait_reason; /* that most of its goroutines wait for now; NULL unknown */
+	int64_t wait_count; /* how many wait for it; -1 unknown */
+	const struct snapshot_frame *stack; /* where it waits, innermost first; NULL: not seen */
+	size_t stack_depth;
+	const struct snapshot_frame
+		*creation_stack; /* who executed the go statement; NULL as above */
+	size_t creation_depth;
+
+	/* Scaling, from the site's first birth or death on; empty while it had none. */
+	const struct series *live_series;
+	const struct series *survivor_series; /* from when survivors can be told */
+	const struct series *birth_series; /* births per second */
+};
+
+struct snapshot_reason {
+	const char *name;
+	uint64_t parks;
+	int64_t waiting; /* parked now by the counts; -1 if it cannot be told (see model/process.c)
+			  */
+};
+
+struct snapshot_process {
+	pid_t pid;
+	const char *comm, *exe, *go_version;
+	const char *module; /* "" if unknown */
+	const char *container; /* NULL if none */
+	const char *pod; /* NULL if none */
+	bool is_stripped, has_exited;
+	int exit_code; /* as wait(2) gives it; valid if has_exited */
+	uint64_t start_ns, now_ns; /* observation */
+
+	int64_t live, at_attach; /* goroutines without the runtime's own, as NumGoroutine(); -1 */
+	int64_t live_system;
+	uint64_t born, died; /* without the runtime's own */
+	bool is_park_watched;
+	uint64_t census_torn, census_unread;
+
+	/* heap and runtime, latest */
+	int64_t heap_live_bytes; /* after the last mark */
+	int64_t heap_inuse_bytes, heap_idle_bytes, heap_released_bytes, heap_objects;
+	int64_t heap_goal_bytes, total_alloc_bytes;
+	int64_t stacks_bytes;
+	int64_t gc_cycles; /* since the process started */
+	uint64_t gc_seen, gc_seen_forced; /* since observation began */
+	int64_t memory_limit_bytes, gc_percent;
+
+	int64_t rss_bytes[WIRE_RSS_MAX];
+	int64_t off_heap_bytes; /* anonymous RSS less what the runtime holds */
+	int64_t fds;
+	int64_t limit_bytes; /* cgroup's, -1 none */
+	int64_t cgroup_current_bytes;
+
+	/* series, three horizons */
+	const struct series3 *live_series;
+	const struct series3 *heap_live_series; /* one point per GC mark: the floor */
+	const struct series3 *heap_inuse_series;
+	const struct series3 *rss_anon_series;
+	const struct series3 *birth_series; /* births per second */
+	const struct series3 *alloc_series; /* bytes allocated per second */
+	const struct series3 *fds_series;
+
+	const struct snapshot_site *sites; /* largest population first */
+	size_t n_sites;
+	uint64_t sites_folded; /* sites that went into "other" */
+
+	const struct snapshot_reason *reasons; /* most waiting first */
+	size_t n_reasons;
+
+	/* the observer's own account, over birth, death, park and ready records */
+	uint64_t received, sampled_out, lost, bad;
+	uint64_t hits; /* probe hits, all hooks */
+	uint64_t hook_hits[WIRE_HOOK_MAX];
+	uint32_t hooks_on; /* 1 << enum wire_hook */
+	double target_cpu_s; /* CPU time the process used since observation began; -1 */
+	double cost_s; /* hits x cost per hit: estimate; -1 if not calibrated */
+};
+
+struct snapshot {
+	uint64_t now_ns;
+	struct snapshot_process *processes;
+	size_t n;
+};
+
+#endif

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "trend/detect.h"
+
+#include <assert.h>
+#include <math.h>
+
+#include "base/clock.h"
+
+#define CONFIDENCE_90_Z 1.645
+#define THIRD_MIN	4 /* floors in the last third, at least */
+#define RATE_POINTS_MIN 2 /* in a third */
+
+size_t detect_points(const struct series *s, uint64_t from_ns, double *ret_t, double *ret_v)
+{
+	uint32_t count = series_count(s), from = 0;
+	size_t n = 0;
+
+	if (count > DETECT_POINTS_MAX)
+		from = count - DETECT_POINTS_MAX;
+	for (uint32_t i = from; i < count; i++) {
+		const struct series_point *p = series_at(s, i);
+
+		if (p->ts_ns < from_ns)
+			continue;
+		ret_t[n] = (double)p->ts_ns / (double)NSEC_PER_SEC;
+		ret_v[n++] = p->min;
+	}
+	return n;
+}
+
+const struct series *detect_horizon(const struct series3 *s)
+{
+	for (int i = 0; i < SERIES_HORIZONS - 1; i++)
+		if (series_count(&s->h[i]) < s->h[i].capacity)
+			return &s->h[i];
+	return &s->h[SERIES_HORIZONS - 1];
+}
+
+static double deepest_fall(const double *v, size_t n)
+{
+	double top = v[0], fall = 0;
+
+	for (size_t i = 1; i < n; i++) {
+		top = fmax(top, v[i]);
+		fall = fmax(fall, top - v[i]);
+	}
+	return fall;
+}
+
+static void measure(struct detect *d)
+{
+	size_t third = d->n / 3 > THIRD_MIN ? d->n / 3 : THIRD_MIN;
+	size_t from = d->n > third ? d->n - third : 0;
+	struct stats_slope last;
+
+	d->first = d->floor[0];
+	d->last = d->floor[d->n - 1];
+	d->growth = d->last - d->first;
+	d->drawdown = d->growth > 0 ? deepest_fall(d->floor, d->n) / d->growth : INFINITY;
+	stats_mann_kendall(d->floor, d->n, &d->kendall);
+	stats_theil_sen(d->t, d->floor, d->n, CONFIDENCE_90_Z, &d->slope);
+	stats_theil_sen(d->t + from, d->floor + from, d->n - from, CONFIDENCE_90_Z, &last);
+	d->last_ratio = d->slope.slope > 0 ? last.slope / d->slope.slope : 0;
+}
+
+static enum detect_state judge(const struct detect *d, const struct detect_rules *rules)
+{
+	bool is_chance = !(d->kendall.p < rules->p_max);
+
+	if (!is_chance && d->kendall.s < 0 && d->slope.high < 0)
+		return DETECT_FALLING;
+	if (is_chance || d->kendall.s < 0 || !(d->slope.low > 0))
+		return DETECT_FLAT;
+	if (d->growth < rules->min_growth || d->drawdown > rules->max_drawdown)
+		return DETECT_FLAT;
+	if (d->drawdown > rules->steady_drawdown && d->growth < rules->min_growth_part * d->first)
+		return DETECT_FLAT;
+	return d->last_ratio < rules->plateau_ratio ? DETECT_PLATEAUING : DETECT_GROWING;
+}
+
+void detect_floor(const double *t, const double *v, size_t n, const struct detect_rules *rules,
+		  struct detect *ret)
+{
+	size_t buckets = n / 2;
+
+	assert(rules->min_buckets >= 3 && rules->min_buckets <= DETECT_BUCKETS_MAX);
+	buckets = buckets < rules->min_buckets ? rules->min_buckets : buckets;
+	buckets = buckets > DETECT_BUCKETS_MAX ? DETECT_BUCKETS_MAX : buckets;
+	*ret = (struct detect){ .state = DETECT_TOO_EARLY };
+	ret->n = stats_floors(t, v, n, buckets, ret->t, ret->floor);
+	ret->span_s = n ? t[n - 1] - t[0] : 0;
+	if (ret->n < rules->min_buckets || ret->span_s < rules->min_span_s)
+		return;
+	measure(ret);
+	ret->state = judge(ret, rules);
+}
+
+bool detect_rate(const struct series *s, double from_s, double to_s, double *ret_first,
+		 double *ret_last)
+{
+	double first[DETECT_POINTS_MAX], last[DETECT_POINTS_MAX];
+	double third = (to_s - from_s) / 3;
+	size_t n_first = 0, n_last = 0;
+
+	for (uint32_t i = 0; i < series_count(s); i++) {
+		const struct series_point *p = series_at(s, i);
+		double t = (double)p->ts_ns / (double)NSEC_PER_SEC;
+
+		if (t >= from_s && t <= from_s + third && n_first < DETECT_POINTS_MAX)
+			first[n_first++] = p->last;
+		if (t <= to_s && t >= to_s - third && n_last < DETECT_POINTS_MAX)
+			last[n_last++] = p->last;
+	}
+	if (n_first < RATE_POINTS_MIN || n_last < RATE_POINTS_MIN)
+		return false;
+	*ret_first = stats_median(first, n_first);
+	*ret_last = stats_median(last, n_last);
+	return true;
+}
