@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "cmd/opts.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/text.h"
+#include "cmd/cmd.h"
+
+enum {
+	KEY_FOR = 0x100,
+	KEY_PARK,
+};
+
+static error_t parse_output(int key, char *arg, struct argp_state *state)
+{
+	struct opts *o = state->input;
+
+	switch (key) {
+	case 'j':
+		o->is_json = true;
+		return 0;
+	case 'o':
+		o->output = arg;
+		return 0;
+	case 'q':
+		o->verbosity = LOG_LEVEL_QUIET;
+		return 0;
+	case 'v':
+		o->verbosity = MAX(o->verbosity, 0) + 1;
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+static const struct argp_option output_options[] = {
+	{ "json", 'j', NULL, 0, "Print JSON, one object per line", 10 },
+	{ "output", 'o', "FILE", 0, "Write data to FILE instead of standard output", 10 },
+	{ "quiet", 'q', NULL, 0, "Only errors on standard error", 10 },
+	{ "verbose", 'v', NULL, 0, "More detail; twice for debugging", 10 },
+	{ 0 },
+};
+
+const struct argp opts_output_argp = { .options = output_options, .parser = parse_output };
+
+static error_t parse_duration(struct argp_state *state, const char *option, const char *arg,
+			      double *ret)
+{
+	if (text_parse_duration(arg, ret)) {
+		argp_error(state, "%s: '%s' is not a duration (30s, 5m, 2h)", option, arg);
+		return EINVAL;
+	}
+	return 0;
+}
+
+static error_t parse_park(struct argp_state *state, const char *arg, bool *ret)
+{
+	if (strcmp(arg, "all") && strcmp(arg, "off")) {
+		argp_error(state, "--park: '%s' is neither 'all' nor 'off'", arg);
+		return EINVAL;
+	}
+	*ret = !strcmp(arg, "all");
+	return 0;
+}
+
+static error_t parse_observe(int key, char *arg, struct argp_state *state)
+{
+	struct opts *o = state->input;
+
+	switch (key) {
+	case 'i':
+		return parse_duration(state, "--interval", arg, &o->interval_s);
+	case KEY_FOR:
+		return parse_duration(state, "--for", arg, &o->for_s);
+	case KEY_PARK:
+		return parse_park(state, arg, &o->watch_parks);
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+static const struct argp_option observe_options[] = {
+	{ "for", KEY_FOR, "DURATION", 0, "Observe for DURATION (30s, 5m, 2h)", 1 },
+	{ "interval", 'i', "DURATION", 0, "Take a sample every DURATION (default 1s)", 1 },
+	{ "park", KEY_PARK, "all|off", 0,
+	  "Probe every park and wake-up of a goroutine for exact counts by wait reason; dear on "
+	  "busy servers",
+	  1 },
+	{ 0 },
+};
+
+const struct argp opts_observe_argp = { .options = observe_options, .parser = parse_observe };
+
+static error_t parse_target(int key, char *arg, struct argp_state *state)
+{
+	struct opts *o = state->input;
+	long long pid;
+
+	switch (key) {
+	case 'p':
+		if (text_parse_int(arg, 1, 1 << 30, &pid)) {
+			argp_error(state, "--pid: '%s' is not a process id", arg);
+			return EINVAL;
+		}
+		return -vec_push(&o->names, arg);
+	case ARGP_KEY_ARG:
+		return -vec_push(&o->names, arg);
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+static const struct argp_option target_options[] = {
+	{ "pid", 'p', "PID", 0, "The process of this id; may be repeated", 1 },
+	{ 0 },
+};
+
+const struct argp opts_target_argp = { .options = target_options, .parser = parse_target };
+
+int opts_parse(const struct argp *argp, int argc, char **argv, unsigned int flags, struct opts *o)
+{
+	error_t err = argp_parse(argp, argc, argv, flags, NULL, o);
+
+	if (!err)
+		log_set_level((enum log_level)MIN(o->verbosity, (int)LOG_LEVEL_DEBUG));
+	return err;
+}
+
+int opts_open_output(struct opts *o)
+{
+	FILE *f = o->output ? fopen(o->output, "we") : stdout;
+
+	if (!f)
+		return log_err(-errno, "%s: cannot write", o->output);
+	o->out = f;
+	return 0;
+}
+
+int opts_print_failed(struct opts *o, int err)
+{
+	if (!o->out_err)
+		o->out_err = err;
+	return err;
+}
+
+int opts_close_output(struct opts *o, int status)
+{
+	int err = fflush(o->out) ? -errno : ferror(o->out) ? -EIO : 0;
+
+	if (o->out != stdout && fclose(o->out) && !err)
+		err = -errno;
+	o->out = NULL;
+	if (o->out_err)
+		err = o->out_err;
+	if (!err)
+		return status;
+	if (err != -EPIPE)
+		log_err(err, "%s: not everything could be written",
+			o->output ? o->output : "standard output");
+	return CMD_FAILED;
+}
+
+void opts_release(struct opts *o)
+{
+	vec_release(&o->names);
+}
+
+void opts_to_session(const struct opts *o, struct session_opts *s)
+{
+	s->names = o->names.items;
+	s->n_names = o->names.n;
+	s->for_s = o->for_s;
+	s->interval_s = o->interval_s;
+	s->watch_parks = o->watch_parks;
+	s->quiet = o->verbosity < 0;
+}

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Options that several commands share, so that a letter means the same everywhere.  Groups are argp
+ * children: a command lists those it takes, and parses into one struct opts.  Data goes to
+ * opts->out, talk to stderr.
+ */
+#ifndef GOTIDE_CMD_OPTS_H
+#define GOTIDE_CMD_OPTS_H
+
+#include <argp.h>
+#include <stdio.h>
+
+#include "base/err.h"
+#include "base/vec.h"
+#include "session.h"
+
+struct opts {
+	bool is_json; /* -j */
+	int verbosity; /* -q: -1; each -v: one more */
+	const char *output; /* -o; NULL: standard output */
+	double interval_s; /* -i; 0: not given */
+	double for_s; /* --for; 0: not given */
+	bool watch_parks; /* --park */
+	uint64_t count; /* -n; 0: no limit */
+	VEC(const char *) names; /* -p and arguments; borrowed from argv */
+
+	FILE *out; /* after opts_open_output() */
+	int out_err; /* negative errno of the first failure to print; 0: none */
+};
+
+/* Groups, for the children of a command's argp; their input is the struct opts. */
+extern const struct argp opts_output_argp; /* -j -o -q -v */
+extern const struct argp opts_observe_argp; /* -i --for --park */
+extern const struct argp opts_target_argp; /* -p and PID|NAME arguments */
+
+/*
+ * Parses all of argv.  0, or an errno value; usage errors end the process with status CMD_USAGE
+ * unless flags hold ARGP_NO_EXIT.  Sets the log level.
+ */
+int opts_parse(const struct argp *argp, int argc, char **argv, unsigned int flags,
+	       struct opts *o) _must_check_;
+
+/* Opens -o, or standard output.  Negative errno, reported. */
+int opts_open_output(struct opts *o) _must_check_;
+
+/* Notes that printing failed, for opts_close_output() to report.  Returns err. */
+int opts_print_failed(struct opts *o, int err);
+
+/*
+ * Closes it.  Returns status, or CMD_FAILED if not everything could be written: reported, unless
+ * the reader of a pipe has gone, who does not care.
+ */
+int opts_close_output(struct opts *o, int status);
+
+void opts_release(struct opts *o);
+
+/* Puts whom and how long to watch, from the options, into *s. */
+void opts_to_session(const struct opts *o, struct session_opts *s);
+
+#endif

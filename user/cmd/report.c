@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * gotide report: watch the processes named for a while, then print what was found.
+ */
+#include "base/cleanup.h"
+#include "cmd/cmd.h"
+#include "cmd/ending.h"
+#include "cmd/opts.h"
+
+#define FOR_DEFAULT_S 30
+
+struct report {
+	struct opts opts;
+	int status;
+};
+
+static void report_release(struct report *r)
+{
+	opts_release(&r->opts);
+}
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+	struct report *r = state->input;
+
+	(void)arg;
+	switch (key) {
+	case ARGP_KEY_INIT:
+		for (int i = 0; i < 3; i++)
+			state->child_inputs[i] = &r->opts;
+		return 0;
+	case ARGP_KEY_END:
+		if (!r->opts.names.n)
+			argp_error(state, "which process? give a PID or a name");
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+static const struct argp_child children[] = {
+	{ .argp = &opts_target_argp },
+	{ .argp = &opts_observe_argp },
+	{ .argp = &opts_output_argp },
+	{ 0 },
+};
+
+static const struct argp argp = {
+	.parser = parse,
+	.children = children,
+	.args_doc = "PID|NAME...",
+	.doc = "Watch Go processes for a while (30 seconds unless --for says otherwise), then say "
+	       "of each whether it leaks, where, and how that is known.\v"
+	       "Parks are counted unless --park off is given.  Exit status: 0 no leak was found, "
+	       "1 failed, 2 usage, 3 a leak was found.\n\n"
+	       "Examples:\n"
+	       "  gotide report 4242\n"
+	       "  gotide report --for 5m shop\n"
+	       "  gotide report -j --for 1m shop | jq '.findings[0].site'\n",
+};
+
+static int on_end(struct session *s, const struct snapshot *snap, void *arg)
+{
+	struct report *r = arg;
+	int err = ending_print(&r->opts, snap, &r->status);
+
+	(void)s;
+	return err ? opts_print_failed(&r->opts, err) : 0;
+}
+
+static int report_run(int argc, char **argv)
+{
+	_cleanup_(report_release) struct report r = {
+		.opts = { .for_s = FOR_DEFAULT_S, .watch_parks = true },
+		.status = CMD_OK,
+	};
+	struct session_opts s = { .input_fd = -1, .on_end = on_end, .arg = &r };
+
+	if (opts_parse(&argp, argc, argv, 0, &r.opts))
+		return CMD_USAGE;
+	if (opts_open_output(&r.opts))
+		return CMD_FAILED;
+	opts_to_session(&r.opts, &s);
+	return opts_close_output(&r.opts, session_run(&s) ? CMD_FAILED : r.status);
+}
+
+const struct cmd cmd_report = {
+	.name = "report",
+	.summary = "watch processes for a while, then say what was found",
+	.run = report_run,
+};

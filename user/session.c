@@ -1,0 +1,500 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "session.h"
+
+#include <inttypes.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "event/ring.h"
+#include "session/loop.h"
+#include "session/sample.h"
+#include "session/spawn.h"
+#include "session/watch.h"
+
+/* The ring wakes us only when a quarter full: what comes slowly is collected this often. */
+#define SESSION_POLL_S 0.05
+
+/* Counters, readings and series move once a second, whatever the interval of display. */
+#define SESSION_TICK_S 1.0
+
+/* With all processes watched, one that has exited is shown for this long and then forgotten. */
+#define SESSION_GONE_TICKS 5
+
+struct session {
+	const struct session_opts *opts;
+	const char *proc_root;
+	struct loop *loop;
+	struct probe *probe;
+	struct ring *ring;
+	struct model *model;
+	struct watch watch;
+	struct spawn spawn;
+	uint64_t tasks_lost; /* records of exec and exit that the ring had no room for, so far */
+	uint64_t end_ns; /* when counting stopped; 0 while it goes on */
+	int status; /* what session_run() returns */
+};
+
+/* ---- who is watched ---- */
+
+/* Whether a process that has come to be by exec belongs to this observation. */
+static bool is_wanted(const struct session *s, pid_t pid)
+{
+	switch (s->opts->whom) {
+	case SESSION_ALL:
+		return pid != getpid();
+	case SESSION_COMMAND:
+		return pid == s->spawn.pid || target_descends(s->proc_root, pid, s->spawn.pid);
+	case SESSION_NAMED:
+		break;
+	}
+	return false;
+}
+
+/* True if the process is now watched; says why not where a person would ask. */
+static bool add_process(struct session *s, pid_t pid, bool was_named)
+{
+	struct watch_error e = { 0 };
+	int err = watch_add(&s->watch, pid, &e);
+
+	if (!err || err == -EEXIST)
+		return true;
+	if (!e.text[0])
+		(void)log_err(err, "pid %d", pid);
+	else if (was_named)
+		(void)log_err(0, "%s", e.text);
+	else if (e.is_go && !s->opts->quiet)
+		log_warn("%s", e.text);
+	else
+		log_debug("%s", e.text);
+	return false;
+}
+
+static void add_all(struct session *s)
+{
+	_cleanup_free_ pid_t *pids = NULL;
+	size_t n = 0;
+
+	if (target_all(s->proc_root, &pids, &n))
+		return;
+	for (size_t i = 0; i < n; i++) {
+		if (is_wanted(s, pids[i]))
+			add_process(s, pids[i], false);
+	}
+}
+
+/* Appends the pids that a name stands for; a name that stands for none is an error of its own. */
+static int match_name(const struct session *s, const char *name, pid_t **pids, size_t *n)
+{
+	_cleanup_free_ pid_t *found = NULL;
+	size_t n_found = 0;
+	int err = target_match(s->proc_root, name, &found, &n_found);
+
+	if (err)
+		return log_err(err, "%s", name);
+	if (!n_found)
+		return log_err(-ENOENT, "%s: no process of this %s", name,
+			       name[strspn(name, "0123456789")] ? "name" : "pid");
+	pid_t *all = reallocarray(*pids, *n + n_found, sizeof(**pids));
+
+	if (!all)
+		return -ENOMEM;
+	memcpy(all + *n, found, n_found * sizeof(*found));
+	*pids = all;
+	*n += n_found;
+	return 0;
+}
+
+static int match_names(const struct session *s, pid_t **ret_pids, size_t *ret_n)
+{
+	_cleanup_free_ pid_t *pids = NULL;
+	size_t n = 0;
+
+	for (size_t i = 0; i < s->opts->n_names; i++) {
+		int err = match_name(s, s->opts->names[i], &pids, &n);
+
+		if (err)
+			return err;
+	}
+	*ret_pids = TAKE_PTR(pids);
+	*ret_n = n;
+	return 0;
+}
+
+static int add_named(struct session *s, const pid_t *pids, size_t n)
+{
+	size_t added = 0;
+
+	for (size_t i = 0; i < n; i++)
+		added += add_process(s, pids[i], true);
+	if (added)
+		return 0;
+	/* why not has been said for each */
+	(void)log_err(0, "nothing to watch");
+	return -ENOENT;
+}
+
+static int start_command(struct session *s)
+{
+	char path[TARGET_PATH_MAX];
+	struct watch_error e = { 0 };
+	int err = spawn_resolve(s->opts->command[0], path, sizeof(path));
+
+	if (err)
+		return log_err(err, "%s", s->opts->command[0]);
+	err = spawn_start(&s->spawn, path, s->opts->command);
+	if (err)
+		return log_err(err, "%s: cannot start", path);
+	err = watch_prepare(&s->watch, path, s->spawn.pid, &e);
+	if (err)
+		log_warn("%s", e.text);
+	err = spawn_release(&s->spawn);
+	if (err)
+		return log_err(err, "%s", path);
+	return 0;
+}
+
+/* ---- what comes in ---- */
+
+/* Another program in the same process: the old one's figures end here. */
+static void on_exec(struct session *s, pid_t pid, uint64_t ts_ns)
+{
+	struct watched *p = watch_find(&s->watch, pid);
+	bool was_watched = p != NULL;
+
+	if (p)
+		watch_gone(&s->watch, p, ts_ns, 0);
+	/* At the end nothing begins, and what was found of the old program is still to be told. */
+	if (s->end_ns)
+		return;
+	if (p)
+		watch_remove(&s->watch, p);
+	if (was_watched || is_wanted(s, pid))
+		add_process(s, pid, false);
+}
+
+/*
+ * Records of exec or exit were lost: finds what they would have told.  Exits are noticed by the
+ * next reading in any case.
+ */
+static void look_round(struct session *s)
+{
+	uint64_t lost = probe_tasks_lost(s->probe), now_ns = clock_now_ns();
+	struct watched *p, *next;
+
+	if (lost == s->tasks_lost)
+		return;
+	log_warn("the ring was full: %" PRIu64 " processes came or went unseen; looking for them",
+		 lost - s->tasks_lost);
+	s->tasks_lost = lost;
+	HASH_ITER (hh, s->watch.by_pid, p, next) {
+		if (!p->is_gone && !probe_target_is_counted(s->probe, p->pid))
+			on_exec(s, p->pid, now_ns);
+	}
+	if (s->opts->whom != SESSION_NAMED)
+		add_all(s);
+}
+
+static void on_record(const struct event *ev, const void *raw, size_t size, void *arg)
+{
+	struct session *s = arg;
+	struct watched *p;
+
+	(void)raw; /* for a tape, which is not written here */
+	(void)size;
+	switch (ev->kind) {
+	case WIRE_EXEC:
+		on_exec(s, ev->pid, ev->ts_ns);
+		break;
+	case WIRE_EXIT:
+		p = watch_find(&s->watch, ev->pid);
+		if (p)
+			watch_gone(&s->watch, p, ev->ts_ns, ev->task.exit_code);
+		break;
+	default:
+		model_event(s->model, ev);
+	}
+}
+
+static int drain(struct session *s)
+{
+	int n = ring_consume(s->ring);
+
+	if (n < 0)
+		log_debug("ring: %s", strerror(-n));
+	return n;
+}
+
+static void on_ring(void *arg)
+{
+	(void)drain(arg); /* what is left is taken at the next call */
+}
+
+static void forget_gone(struct session *s)
+{
+	struct watched *p, *next;
+
+	HASH_ITER (hh, s->watch.by_pid, p, next) {
+		if (p->is_gone && p->gone_ticks++ >= SESSION_GONE_TICKS)
+			watch_remove(&s->watch, p);
+	}
+}
+
+static void tick(struct session *s, uint64_t now_ns)
+{
+	on_ring(s);
+	int err = sample_all(&s->watch, now_ns);
+
+	if (err)
+		log_debug("counters: %s", strerror(-err));
+}
+
+static bool is_over(struct session *s)
+{
+	switch (s->opts->whom) {
+	case SESSION_ALL:
+		return false;
+	case SESSION_COMMAND:
+		return spawn_reap(&s->spawn) && !watch_alive(&s->watch);
+	case SESSION_NAMED:
+		break;
+	}
+	return !watch_alive(&s->watch);
+}
+
+static void on_tick(void *arg)
+{
+	struct session *s = arg;
+
+	tick(s, clock_now_ns());
+	look_round(s);
+	if (s->opts->whom == SESSION_ALL)
+		forget_gone(s);
+	if (is_over(s))
+		loop_stop(s->loop);
+}
+
+static void on_stop(void *arg)
+{
+	struct session *s = arg;
+
+	loop_stop(s->loop);
+}
+
+/* ---- what goes out ---- */
+
+static int show(struct session *s, int (*fn)(struct session *, const struct snapshot *, void *))
+{
+	struct snapshot *snap = NULL;
+	int err;
+
+	if (!fn)
+		return 0;
+	err = model_snapshot(s->model, s->end_ns ? s->end_ns : clock_now_ns(), &snap);
+	if (err)
+		return log_err(err, "cannot make a snapshot");
+	err = fn(s, snap, s->opts->arg);
+	snapshot_free(snap);
+	return err;
+}
+
+static void on_show(void *arg)
+{
+	struct session *s = arg;
+
+	s->status = show(s, s->opts->on_sample);
+	if (s->status)
+		loop_stop(s->loop);
+}
+
+static void on_input(void *arg)
+{
+	struct session *s = arg;
+
+	s->status = s->opts->on_input(s, s->opts->arg);
+	if (s->status)
+		loop_stop(s->loop);
+}
+
+/* ---- start and teardown ---- */
+
+static int open_probe(struct session *s)
+{
+	struct probe_opts opts = {
+		.use_rss = true,
+		.use_exec = true,
+		.force_single = getenv("GOTIDE_NO_UPROBE_MULTI") != NULL,
+	};
+	struct probe_error e = { 0 };
+	int err = probe_open(&opts, &s->probe, &e);
+
+	if (err)
+		return e.text[0] ? log_err(0, "%s", e.text), err : log_err(err, "cannot probe");
+	err = ring_open(probe_ring_fd(s->probe), on_record, s, &s->ring);
+	return err ? log_err(err, "cannot read the ring buffer") : 0;
+}
+
+/*
+ * A link for one process alone keeps the probes out of the others that run the same executable;
+ * it takes a kernel whose filter sees all threads of the process.
+ */
+static bool needs_shared_links(const struct session *s, size_t n_named)
+{
+	const struct probe_features *f = probe_features(s->probe);
+
+	return s->opts->whom != SESSION_NAMED || n_named > 1 || (f->uprobe_multi && !f->multi_pid);
+}
+
+static int start_watch(struct session *s)
+{
+	_cleanup_free_ pid_t *pids = NULL;
+	size_t n = 0;
+	int err = 0;
+
+	if (s->opts->whom == SESSION_NAMED)
+		err = match_names(s, &pids, &n);
+	if (err)
+		return err;
+	err = open_probe(s);
+	if (!err)
+		err = model_new(&(struct model_opts){ 0 }, &s->model);
+	if (!err)
+		err = watch_init(&s->watch, &(struct watch_opts){
+						    .probe = s->probe,
+						    .model = s->model,
+						    .proc_root = s->proc_root,
+						    .is_shared = needs_shared_links(s, n),
+						    .watch_parks = s->opts->watch_parks,
+					    });
+	if (err)
+		return err;
+	if (s->opts->whom == SESSION_NAMED)
+		return add_named(s, pids, n);
+	if (s->opts->whom == SESSION_COMMAND)
+		return start_command(s);
+	add_all(s);
+	return 0;
+}
+
+static int start_loop(struct session *s)
+{
+	const struct session_opts *o = s->opts;
+	double show_s = o->interval_s > 0 ? o->interval_s : 1;
+	int err = loop_add_timer(s->loop, SESSION_TICK_S, true, on_tick, s);
+
+	if (!err)
+		err = loop_add_timer(s->loop, SESSION_POLL_S, true, on_ring, s);
+	if (!err)
+		err = loop_add_fd(s->loop, ring_fd(s->ring), on_ring, s);
+	if (!err && o->for_s > 0)
+		err = loop_add_timer(s->loop, o->for_s, false, on_stop, s);
+	if (!err && o->on_sample)
+		err = loop_add_timer(s->loop, show_s, true, on_show, s);
+	if (!err && o->on_input)
+		err = loop_add_fd(s->loop, o->input_fd, on_input, s);
+	return err;
+}
+
+/* Before anything is attached, so that an early Ctrl-C still ends in order. */
+static int catch_signals(struct session *s)
+{
+	static const int signals[] = { SIGINT, SIGTERM, SIGHUP };
+
+	for (size_t i = 0; i < ARRAY_SIZE(signals); i++) {
+		int err = loop_add_signal(s->loop, signals[i], on_stop, s);
+
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+/* From here on everything counts: who waits for that, waits for this line. */
+static void announce(const struct session *s)
+{
+	size_t n = watch_alive(&s->watch);
+
+	if (s->opts->quiet)
+		return;
+	if (s->opts->whom == SESSION_COMMAND)
+		log_info("watching %s", s->opts->command[0]);
+	else
+		log_info("watching %zu process%s", n, n == 1 ? "" : "es");
+}
+
+/*
+ * The last sample, to the instant at which counting stopped, and with the ring drained to its last
+ * record: so the books close to the unit.  The probes are taken out afterwards, in teardown, since
+ * that takes the kernel tens of milliseconds each.
+ */
+static void finish(struct session *s)
+{
+	watch_stop_all(&s->watch);
+	s->end_ns = clock_now_ns();
+	while (drain(s) > 0)
+		;
+	tick(s, s->end_ns);
+	(void)spawn_reap(&s->spawn); /* for its status, if it has one */
+}
+
+static int run(struct session *s)
+{
+	int err = start_watch(s);
+
+	if (err)
+		return err;
+	announce(s);
+	err = start_loop(s);
+	if (!err)
+		err = loop_run(s->loop);
+	if (err)
+		return log_err(err, "event loop");
+	if (s->status)
+		return s->status;
+	finish(s);
+	return show(s, s->opts->on_end);
+}
+
+/* Probes go first: nothing may be left in a target while the rest is put away. */
+static void teardown(struct session *s)
+{
+	if (s->watch.cache)
+		watch_release(&s->watch);
+	spawn_end(&s->spawn);
+	ring_close(s->ring);
+	probe_close(s->probe);
+	model_free(s->model);
+	loop_free(s->loop);
+}
+
+int session_run(const struct session_opts *opts)
+{
+	struct session s = {
+		.opts = opts,
+		.proc_root = opts->proc_root ? opts->proc_root : "/proc",
+	};
+	int err;
+
+	spawn_init(&s.spawn);
+	err = loop_new(&s.loop);
+	if (!err)
+		err = catch_signals(&s);
+	err = err ? log_err(err, "cannot make an event loop") : run(&s);
+	teardown(&s);
+	return err;
+}
+
+void session_stop(struct session *s)
+{
+	loop_stop(s->loop);
+}
+
+int session_command_status(const struct session *s)
+{
+	return s->spawn.status;
+}

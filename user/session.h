@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * One observation from start to end: builds the stages, owns the event loop and the order of start
+ * and teardown, routes exec and exit back to the probes.  The only file that sees all rooms.
+ * Commands say whom to watch and for how long, and are handed snapshots.
+ */
+#ifndef GOTIDE_SESSION_H
+#define GOTIDE_SESSION_H
+
+#include "base/err.h"
+#include "model/snapshot.h"
+
+enum session_whom {
+	SESSION_NAMED = 0, /* names: pids or process names, each must match at least one */
+	SESSION_ALL, /* every Go process, as they come and go */
+	SESSION_COMMAND, /* command, started here, and what it starts */
+};
+
+struct session;
+
+struct session_opts {
+	enum session_whom whom;
+	const char *const *names;
+	size_t n_names;
+	char *const *command; /* argv, NULL-terminated */
+	double for_s; /* 0: until the targets or the user end it */
+	double interval_s; /* between calls of on_sample; 0: 1 s */
+	bool watch_parks;
+	bool quiet; /* of per-process notices */
+	const char *proc_root; /* NULL: /proc */
+
+	/* Every interval, after a tick.  Non-zero ends the session with that status. */
+	int (*on_sample)(struct session *s, const struct snapshot *snap, void *arg);
+	/* Once, when observation has ended and before anything is torn down; may be NULL. */
+	int (*on_end)(struct session *s, const struct snapshot *snap, void *arg);
+	/* A descriptor that the command wants to hear of (the keyboard); -1: none. */
+	int input_fd;
+	int (*on_input)(struct session *s, void *arg);
+	void *arg;
+};
+
+/*
+ * Runs the observation.  0; a negative errno, already reported in words; or what a callback
+ * returned.  -ENOENT: a name matched nothing, or nothing that can be watched.
+ */
+int session_run(const struct session_opts *opts) _must_check_;
+
+/* Asks a running session to end as if its time were up; safe from callbacks. */
+void session_stop(struct session *s);
+
+/* With SESSION_COMMAND, after the end: the command's wait(2) status, or -1 if it still runs. */
+int session_command_status(const struct session *s);
+
+#endif

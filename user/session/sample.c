@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "session/sample.h"
+
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "census/account.h"
+#include "census/walk.h"
+#include "target/cgroup.h"
+
+/* What counting descriptors and reading the cgroup cost is spread: every so many ticks. */
+#define SAMPLE_SLOW_TICKS 5
+
+/* Lifecycle records that one process may stream per second; beyond, goroutines are sampled. */
+#define SAMPLE_RECORDS_PER_S 20000
+
+/* A tick that comes late must not starve the stream. */
+#define SAMPLE_BURST 2
+
+/* What a reading and a census may read: a census of two million goroutines fits. */
+#define SAMPLE_READ_BYTES   (1ULL << 20)
+#define SAMPLE_CENSUS_BYTES (1ULL << 30)
+
+#define CGROUP_ROOT	"/sys/fs/cgroup"
+#define CGROUP_TEXT_MAX 4096
+
+/* ---- the kernel's counters ---- */
+
+static void feed_site(pid_t pid, uint64_t gopc, const struct wire_site *s, void *arg)
+{
+	model_site_counts(arg, pid, gopc, s);
+}
+
+static void feed_park(pid_t pid, uint64_t gopc, uint32_t reason, const struct wire_park_count *c,
+		      void *arg)
+{
+	model_park_counts(arg, pid, gopc, reason, c);
+}
+
+int sample_counters(struct watch *w)
+{
+	int err = probe_sites(w->probe, feed_site, w->model);
+
+	if (!err && w->watch_parks)
+		err = probe_parks(w->probe, feed_park, w->model);
+	for (struct watched *p = w->by_pid; p; p = p->hh.next) {
+		const struct wire_state *s = probe_state(w->probe, p->pid);
+
+		if (s)
+			model_counters(w->model, p->pid, s);
+	}
+	return err;
+}
+
+static uint64_t hits_of(const struct wire_state *s, enum wire_hook h)
+{
+	return s->streamed[h] + s->sampled_out[h] + s->lost[h] + s->bad[h];
+}
+
+/*
+ * Keeps the stream within its budget by watching fewer goroutines, but those from birth to death:
+ * one in 2^shift, where shift follows the rate of births.
+ */
+static void refill_budget(struct watch *w, struct watched *p)
+{
+	const struct wire_state *s = probe_state(w->probe, p->pid);
+	unsigned int shift = 0;
+
+	if (!s)
+		return;
+	uint64_t births = hits_of(s, WIRE_HOOK_BIRTH);
+	uint64_t per_tick = births - p->last_births;
+
+	while (shift < 30 && per_tick >> shift > SAMPLE_RECORDS_PER_S / 4)
+		shift++;
+	p->last_births = births;
+	/* Step down slowly: a load that comes and goes should not change the sample each time. */
+	p->sample_shift = shift >= p->sample_shift ? shift : p->sample_shift - 1;
+	probe_set_budget(w->probe, p->pid, SAMPLE_RECORDS_PER_S * SAMPLE_BURST, p->sample_shift);
+}
+
+/* ---- what is read of one process ---- */
+
+static int read_cgroup(const char *proc_root, pid_t pid, struct cgroup_memory *ret)
+{
+	char text[CGROUP_TEXT_MAX];
+	int err = procfs_cgroup(proc_root, pid, text, sizeof(text));
+
+	return err ? err : cgroup_memory(CGROUP_ROOT, text, ret);
+}
+
+/* An exit whose event was lost still shows: the pid is gone, a zombie, or somebody else's. */
+static bool still_there(struct watch *w, struct watched *p, double *ret_cpu_s)
+{
+	struct procfs_stat st;
+
+	if (procfs_stat(w->proc_root, p->pid, &st))
+		return false;
+	if (st.state == 'Z' || st.state == 'X' || st.start_ticks != p->target.start_ticks)
+		return false;
+	*ret_cpu_s = (double)(st.utime_ticks + st.stime_ticks) / (double)sysconf(_SC_CLK_TCK);
+	return true;
+}
+
+void sample_readings(struct watch *w, struct watched *p)
+{
+	struct model_reading r = { .cpu_s = -1 };
+	struct procfs_memory memory;
+	struct cgroup_memory cgroup;
+	struct procfs_fds fds;
+	struct account account;
+	bool is_slow_turn = p->ticks % SAMPLE_SLOW_TICKS == 0;
+
+	if (p->is_gone)
+		return;
+	if (!still_there(w, p, &r.cpu_s)) {
+		watch_gone(w, p, clock_now_ns(), -1);
+		return;
+	}
+	if (procfs_memory(w->proc_root, p->pid, &memory) == 0)
+		r.memory = &memory;
+	p->mem.budget_bytes = SAMPLE_READ_BYTES;
+	if (account_read(&p->mem, p->target.bin, p->target.bias, &account) == 0)
+		r.account = &account;
+	if (is_slow_turn) {
+		if (procfs_fds(w->proc_root, p->pid, &fds) == 0)
+			r.fds = &fds;
+		if (read_cgroup(w->proc_root, p->pid, &cgroup) == 0)
+			r.cgroup = &cgroup;
+		gobin_trim(p->target.bin);
+	}
+	model_reading(w->model, p->pid, &r);
+	refill_budget(w, p);
+	p->ticks++;
+}
+
+int sample_all(struct watch *w, uint64_t now_ns)
+{
+	struct watched *p, *next;
+	int err = sample_counters(w);
+
+	HASH_ITER (hh, w->by_pid, p, next)
+		sample_readings(w, p);
+	model_tick(w->model, now_ns);
+	return err;
+}
+
+/* ---- the first census ---- */
+
+struct census_feed {
+	struct model *model;
+	pid_t pid;
+};
+
+static void feed_goroutine(const struct walk_goroutine *g, void *arg)
+{
+	struct census_feed *f = arg;
+
+	model_census_goroutine(f->model, f->pid, g->goid, g->gopc, g->startpc, g->is_system,
+			       g->wait_reason, g->status == WALK_WAITING);
+}
+
+void sample_census(struct watch *w, struct watched *p)
+{
+	struct census_feed feed = { .model = w->model, .pid = p->pid };
+	struct walk_result res = { 0 };
+
+	if (sample_counters(w))
+		log_debug("pid %d: counters could not be read before the census", p->pid);
+	model_census_begin(w->model, p->pid);
+	p->mem.budget_bytes = SAMPLE_CENSUS_BYTES;
+	int err = walk_goroutines(&p->mem, p->target.bin, p->target.bias, feed_goroutine, &feed,
+				  &res);
+
+	if (err)
+		log_verbose("pid %d (%s): no census: %s; populations count from now", p->pid,
+			    p->target.comm, strerror(-err));
+	else
+		model_census_end(w->model, p->pid, res.torn, res.unread);
+	refill_budget(w, p);
+}

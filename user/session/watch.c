@@ -1,0 +1,384 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "session/watch.h"
+
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "session/resolve.h"
+#include "session/sample.h"
+
+/* Executables kept open though no process runs them, for the next one that does. */
+#define WATCH_CACHE_EXES 64
+
+static uint32_t hooks_wanted(bool watch_parks)
+{
+	uint32_t mask = (1u << WIRE_HOOK_MAX) - 1;
+
+	if (!watch_parks)
+		mask &= ~(1u << WIRE_HOOK_PARK | 1u << WIRE_HOOK_READY);
+	return mask;
+}
+
+int watch_init(struct watch *w, const struct watch_opts *opts)
+{
+	*w = (struct watch){
+		.probe = opts->probe,
+		.model = opts->model,
+		.proc_root = opts->proc_root,
+		.is_shared = opts->is_shared,
+		.watch_parks = opts->watch_parks,
+		.hook_mask = hooks_wanted(opts->watch_parks),
+	};
+	return gobin_cache_new(WATCH_CACHE_EXES, &w->cache);
+}
+
+struct watched *watch_find(const struct watch *w, pid_t pid)
+{
+	struct watched *p;
+
+	HASH_FIND_INT(w->by_pid, &pid, p);
+	return p;
+}
+
+size_t watch_alive(const struct watch *w)
+{
+	size_t n = 0;
+
+	for (const struct watched *p = w->by_pid; p; p = p->hh.next)
+		n += !p->is_gone;
+	return n;
+}
+
+static int refuse(struct watch_error *e, bool is_go, int err, const char *fmt, ...) _printf_(4, 5);
+
+static int refuse(struct watch_error *e, bool is_go, int err, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(e->text, sizeof(e->text), fmt, ap);
+	va_end(ap);
+	e->is_go = is_go;
+	return err;
+}
+
+/* ---- links ---- */
+
+static struct watch_exe *exe_find(const struct watch *w, uint64_t dev, uint64_t ino)
+{
+	uint64_t key[2] = { dev, ino };
+	struct watch_exe *x;
+
+	HASH_FIND(hh, w->by_exe, key, sizeof(key), x);
+	return x;
+}
+
+static void exe_put(struct watch *w, struct watch_exe *x)
+{
+	if (!x || --x->users)
+		return;
+	probe_detach(x->link);
+	HASH_DEL(w->by_exe, x);
+	free(x);
+}
+
+/* The link that all processes of an executable share; attached for the first of them. */
+static int exe_get(struct watch *w, const struct gobin *bin, const char *path,
+		   struct watch_exe **ret, struct probe_error *ret_error)
+{
+	const struct gobin_info *info = gobin_info(bin);
+	struct watch_exe *x = exe_find(w, info->dev, info->ino);
+	int err;
+
+	if (x) {
+		x->users++;
+		*ret = x;
+		return 0;
+	}
+	x = calloc(1, sizeof(*x));
+	if (!x)
+		return -ENOMEM;
+	x->key[0] = info->dev;
+	x->key[1] = info->ino;
+	x->users = 1;
+	err = probe_attach(w->probe, bin, path, 0, w->hook_mask, &x->link, &x->hooks, ret_error);
+	if (err) {
+		free(x);
+		return err;
+	}
+	HASH_ADD(hh, w->by_exe, key, sizeof(x->key), x);
+	*ret = x;
+	return 0;
+}
+
+static int attach(struct watch *w, struct watched *p, uint32_t *ret_hooks,
+		  struct probe_error *ret_error)
+{
+	char path[64];
+	int err;
+
+	snprintf(path, sizeof(path), "%s/%d/exe", w->proc_root, p->pid);
+	if (!w->is_shared)
+		return probe_attach(w->probe, p->target.bin, path, p->pid, w->hook_mask,
+				    &p->own_link, ret_hooks, ret_error);
+	err = exe_get(w, p->target.bin, path, &p->exe, ret_error);
+	if (!err)
+		*ret_hooks = p->exe->hooks;
+	return err;
+}
+
+static void detach(struct watch *w, struct watched *p)
+{
+	probe_detach(p->own_link);
+	p->own_link = NULL;
+	exe_put(w, p->exe);
+	p->exe = NULL;
+}
+
+/* ---- processes ---- */
+
+static void watched_free(struct watch *w, struct watched *p)
+{
+	if (!p)
+		return;
+	detach(w, p);
+	target_release(&p->target);
+	free(p);
+}
+
+static int open_target(struct watch *w, pid_t pid, struct target *ret,
+		       struct watch_error *ret_error)
+{
+	enum gobin_reason bin_reason = GOBIN_OK;
+	enum target_reason reason = TARGET_OK;
+	int err = target_open(w->proc_root, w->cache, pid, ret, &reason, &bin_reason);
+
+	if (!err)
+		return 0;
+	bool is_go = reason == TARGET_UNSUPPORTED;
+
+	w->refused += is_go;
+	if (bin_reason == GOBIN_UNREADABLE)
+		return refuse(ret_error, is_go, err, "pid %d: %s: %s", pid,
+			      gobin_reason_str(bin_reason), strerror(-err));
+	if (bin_reason != GOBIN_OK)
+		return refuse(ret_error, is_go, err, "pid %d: %s", pid,
+			      gobin_reason_str(bin_reason));
+	if (reason == TARGET_DENIED)
+		return refuse(ret_error, is_go, err, "pid %d: %s (%s)", pid,
+			      target_reason_str(reason), strerror(-err));
+	return refuse(ret_error, is_go, err, "pid %d: %s", pid, target_reason_str(reason));
+}
+
+static int add_to_model(struct watch *w, const struct watched *p, uint32_t hooks)
+{
+	const struct target *t = &p->target;
+	const struct gobin_info *bin = gobin_info(t->bin);
+	struct model_process_info info = {
+		.pid = p->pid,
+		.comm = t->comm,
+		.exe = t->exe,
+		.go_version = bin->version.text,
+		.module = bin->module,
+		.container = t->container[0] ? t->container : NULL,
+		.is_stripped = bin->is_stripped,
+		.is_park_watched = w->watch_parks && (hooks & 1u << WIRE_HOOK_PARK),
+		.hooks_on = hooks,
+		.start_ns = clock_now_ns(),
+	};
+	int err = resolve_target(t, &info.resolver);
+
+	if (err)
+		return err;
+	err = model_process_add(w->model, &info);
+	if (err)
+		info.resolver.release(info.resolver.arg);
+	return err;
+}
+
+/* A slot may be there already: watch_prepare() made it before the process became this program. */
+static int count_target(struct watch *w, const struct watched *p)
+{
+	int err = probe_target_add(w->probe, p->pid, p->target.bin);
+
+	return err == -EEXIST ? 0 : err;
+}
+
+static const char *count_problem(int err)
+{
+	switch (err) {
+	case -ENOSPC:
+		return "too many processes";
+	case -ENOTSUP:
+		return gobin_reason_str(GOBIN_NO_OFFSETS);
+	default:
+		return strerror(-err);
+	}
+}
+
+static int start_watching(struct watch *w, struct watched *p, struct watch_error *ret_error)
+{
+	struct probe_error pe = { 0 };
+	uint32_t hooks = 0;
+	int err = attach(w, p, &hooks, &pe);
+
+	if (err)
+		return refuse(ret_error, true, err, "pid %d (%s): cannot attach: %s", p->pid,
+			      p->target.comm, pe.text[0] ? pe.text : strerror(-err));
+	err = count_target(w, p);
+	if (err)
+		return refuse(ret_error, true, err, "pid %d (%s, %s): cannot count goroutines: %s",
+			      p->pid, p->target.comm, gobin_info(p->target.bin)->version.text,
+			      count_problem(err));
+	err = add_to_model(w, p, hooks);
+	if (err) {
+		probe_target_remove(w->probe, p->pid);
+		return refuse(ret_error, true, err, "pid %d (%s): %s", p->pid, p->target.comm,
+			      strerror(-err));
+	}
+	return 0;
+}
+
+/* The prepared link has been taken over by the process it was made for, or will never be. */
+static void drop_prepared(struct watch *w)
+{
+	exe_put(w, w->prepared);
+	w->prepared = NULL;
+}
+
+/* A slot made ahead counts with the layout of the executable foreseen: of no use to another. */
+static void check_prepared(struct watch *w, pid_t pid, const struct target *t)
+{
+	if (!w->prepared || w->prepared_pid != pid)
+		return;
+	if (!t || t->dev != w->prepared->key[0] || t->ino != w->prepared->key[1]) {
+		probe_target_remove(w->probe, pid);
+		drop_prepared(w);
+	}
+}
+
+static int add_opened(struct watch *w, struct watched *p, struct watch_error *ret_error)
+{
+	int err;
+
+	check_prepared(w, p->pid, &p->target);
+	err = start_watching(w, p, ret_error);
+	if (w->prepared && w->prepared_pid == p->pid)
+		drop_prepared(w);
+	if (err)
+		return err;
+	mem_of_process(&p->mem, p->pid, 0); /* each reading brings its own budget */
+	HASH_ADD_INT(w->by_pid, pid, p);
+	return 0;
+}
+
+static double ms_between(uint64_t from_ns, uint64_t to_ns)
+{
+	return (double)(to_ns - from_ns) / NSEC_PER_MSEC;
+}
+
+int watch_add(struct watch *w, pid_t pid, struct watch_error *ret_error)
+{
+	uint64_t start_ns = clock_now_ns(), opened_ns, attached_ns;
+	struct watched *p;
+	int err;
+
+	if (watch_find(w, pid))
+		return -EEXIST;
+	p = calloc(1, sizeof(*p));
+	if (!p)
+		return -ENOMEM;
+	p->pid = pid;
+	err = open_target(w, pid, &p->target, ret_error);
+	if (err) {
+		check_prepared(w, pid, NULL);
+		free(p);
+		return err;
+	}
+	opened_ns = clock_now_ns();
+	err = add_opened(w, p, ret_error);
+	if (err) {
+		watched_free(w, p);
+		return err;
+	}
+	attached_ns = clock_now_ns();
+	sample_census(w, p);
+	log_verbose("pid %d (%s): read in %.1f ms, attached in %.1f ms, census in %.1f ms", pid,
+		    p->target.comm, ms_between(start_ns, opened_ns),
+		    ms_between(opened_ns, attached_ns), ms_between(attached_ns, clock_now_ns()));
+	return 0;
+}
+
+int watch_prepare(struct watch *w, const char *path, pid_t pid, struct watch_error *ret_error)
+{
+	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
+	enum gobin_reason reason = GOBIN_OK;
+	struct probe_error pe = { 0 };
+	struct gobin *bin = NULL;
+	int err;
+
+	if (fd < 0)
+		return refuse(ret_error, false, -errno, "%s: %s", path, strerror(errno));
+	if (gobin_cache_open(w->cache, fd, &bin, &reason))
+		return 0; /* a script or a launcher: what it starts is found by its exec */
+	if (reason == GOBIN_OK) {
+		err = exe_get(w, bin, path, &w->prepared, &pe);
+		if (!err)
+			err = probe_target_expect(w->probe, pid, bin);
+		w->prepared_pid = pid;
+		if (err)
+			err = refuse(ret_error, true, err, "%s: cannot attach: %s", path,
+				     pe.text[0] ? pe.text : strerror(-err));
+	} else {
+		err = refuse(ret_error, true, -ENOTSUP, "%s: %s", path, gobin_reason_str(reason));
+	}
+	gobin_unref(bin);
+	return err;
+}
+
+void watch_gone(struct watch *w, struct watched *p, uint64_t ts_ns, int exit_code)
+{
+	if (p->is_gone)
+		return;
+	p->is_gone = true;
+	probe_target_stop(w->probe, p->pid); /* all hooks at once, where an exec has not done so */
+	if (sample_counters(w)) /* the last counters, before their slot is freed */
+		log_debug("pid %d: its last counters could not be read", p->pid);
+	probe_target_remove(w->probe, p->pid);
+	detach(w, p);
+	model_process_exited(w->model, p->pid, ts_ns, exit_code);
+}
+
+void watch_stop_all(struct watch *w)
+{
+	for (struct watched *p = w->by_pid; p; p = p->hh.next)
+		probe_target_stop(w->probe, p->pid);
+	probe_settle();
+}
+
+void watch_remove(struct watch *w, struct watched *p)
+{
+	if (!p->is_gone)
+		probe_target_remove(w->probe, p->pid);
+	model_process_remove(w->model, p->pid);
+	HASH_DEL(w->by_pid, p);
+	watched_free(w, p);
+}
+
+void watch_release(struct watch *w)
+{
+	struct watched *p, *p_next;
+
+	HASH_ITER (hh, w->by_pid, p, p_next)
+		watch_remove(w, p);
+	drop_prepared(w);
+	gobin_cache_free(w->cache);
+	w->cache = NULL;
+}

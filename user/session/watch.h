@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The processes under observation and the links that observe them: one link per executable where
+ * every process is wanted, one per process where only some are.  Keeps targets, probe and model in
+ * step: a process is in all three or in none.  Used by session alone.
+ */
+#ifndef GOTIDE_SESSION_WATCH_H
+#define GOTIDE_SESSION_WATCH_H
+
+#include <uthash.h>
+
+#include "census/mem.h"
+#include "model/model.h"
+#include "probe/probe.h"
+#include "target/target.h"
+
+struct watch_exe {
+	uint64_t key[2]; /* device, inode */
+	struct probe_link *link;
+	uint32_t hooks;
+	uint32_t users;
+	UT_hash_handle hh;
+};
+
+struct watched {
+	pid_t pid;
+	struct target target;
+	struct probe_link *own_link; /* where the link is this process's alone */
+	struct watch_exe *exe; /* where it is shared */
+	struct mem mem;
+	uint64_t last_births; /* at the previous tick, for the budget */
+	unsigned int sample_shift;
+	uint32_t ticks;
+	bool is_gone; /* exited; kept for its final figures */
+	uint32_t gone_ticks; /* for so long */
+	UT_hash_handle hh;
+};
+
+struct watch {
+	struct probe *probe; /* borrowed */
+	struct model *model; /* borrowed */
+	struct gobin_cache *cache; /* owned */
+	const char *proc_root;
+	uint32_t hook_mask;
+	bool is_shared; /* every process of an executable is wanted: one link for all */
+	bool watch_parks;
+	struct watched *by_pid;
+	struct watch_exe *by_exe;
+	struct watch_exe *prepared; /* attached ahead of the exec that needs it ... */
+	pid_t prepared_pid; /* ... of this process */
+	uint64_t refused; /* Go processes that could not be watched */
+};
+
+struct watch_opts {
+	struct probe *probe;
+	struct model *model;
+	const char *proc_root;
+	bool is_shared, watch_parks;
+};
+
+int watch_init(struct watch *w, const struct watch_opts *opts) _must_check_;
+void watch_release(struct watch *w);
+
+/* What became of a process, for people: what watch_add() failed on. */
+struct watch_error {
+	char text[384];
+	bool is_go; /* it is a Go program, or may be one: worth telling even when all are watched */
+};
+
+/*
+ * Puts a process under observation: attaches, counts, takes the census.  0, -EEXIST, or a negative
+ * errno with *ret_error in words.
+ */
+int watch_add(struct watch *w, pid_t pid, struct watch_error *ret_error) _must_check_;
+
+/*
+ * Attaches to the executable at path before pid, which does not run it yet, becomes it; watch_add()
+ * completes this.  Nothing happens if path is not a Go program: it may start one.
+ */
+int watch_prepare(struct watch *w, const char *path, pid_t pid,
+		  struct watch_error *ret_error) _must_check_;
+
+struct watched *watch_find(const struct watch *w, pid_t pid);
+
+/* The process has exited, or its image was replaced: counting stops, its last figures stay. */
+void watch_gone(struct watch *w, struct watched *p, uint64_t ts_ns, int exit_code);
+
+/*
+ * Stops the counting in every target at one instant, so that the counters come to rest and the
+ * ring can be drained to its end.  What was counted stays; the probes are still to be taken out.
+ */
+void watch_stop_all(struct watch *w);
+
+/* Forgets it altogether. */
+void watch_remove(struct watch *w, struct watched *p);
+
+size_t watch_alive(const struct watch *w);
+
+#endif

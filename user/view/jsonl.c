@@ -1,0 +1,309 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "view/jsonl.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "gobin/code.h"
+#include "view/view.h"
+
+struct json_object *jsonl_text(const char *s)
+{
+	char buf[VIEW_NAME_MAX];
+
+	return s ? json_object_new_string(view_name(buf, s)) : NULL;
+}
+
+struct json_object *jsonl_name(const char *s)
+{
+	return s && *s ? jsonl_text(s) : NULL;
+}
+
+/* "60.0", "0.99", "1234.567": shortest of three decimals, never an exponent. */
+struct json_object *jsonl_number(double d)
+{
+	char buf[400];
+
+	if (!isfinite(d))
+		return NULL;
+	int n = snprintf(buf, sizeof(buf), "%.3f", d);
+
+	while (n > 2 && buf[n - 1] == '0' && buf[n - 2] != '.')
+		buf[--n] = '\0';
+	return json_object_new_double_s(d, buf);
+}
+
+struct json_object *jsonl_known(int64_t n)
+{
+	return n < 0 ? NULL : json_object_new_int64(n);
+}
+
+static void add(struct json_object *o, const char *key, struct json_object *value)
+{
+	/* Fails only when memory is out: the key is then missing. */
+	(void)json_object_object_add(o, key, value);
+}
+
+static struct json_object *count(uint64_t n)
+{
+	return json_object_new_uint64(n);
+}
+
+static struct json_object *flag(bool b)
+{
+	return json_object_new_boolean(b);
+}
+
+static struct json_object *site_place(const struct snapshot_site *s)
+{
+	if (!s)
+		return NULL;
+	struct json_object *o = json_object_new_object();
+
+	add(o, "function", jsonl_name(s->function));
+	add(o, "file", jsonl_name(s->file));
+	add(o, "line", json_object_new_int64(s->line));
+	add(o, "start_function", jsonl_name(s->start_function));
+	return o;
+}
+
+static struct json_object *stack_of(const struct snapshot_frame *stack, size_t depth)
+{
+	if (!depth)
+		return NULL;
+	struct json_object *a = json_object_new_array();
+
+	for (size_t i = 0; i < depth; i++)
+		json_object_array_add(a, jsonl_text(stack[i].function));
+	return a;
+}
+
+static struct json_object *evidence_of(const struct finding *f)
+{
+	struct json_object *a = json_object_new_array();
+
+	for (size_t i = 0; i < f->n_evidence; i++)
+		json_object_array_add(a, jsonl_text(f->evidence[i]));
+	return a;
+}
+
+static struct json_object *finding_of(const struct finding *f)
+{
+	struct json_object *o = json_object_new_object();
+	bool is_goroutine = f->kind == VERDICT_GOROUTINE_LEAK;
+	const char *unit = is_goroutine			 ? "goroutines"
+			   : view_kind_is_bytes(f->kind) ? "bytes"
+							 : "files";
+
+	add(o, "kind", jsonl_text(verdict_kind_str(f->kind)));
+	add(o, "confidence", jsonl_number(f->confidence));
+	add(o, "horizon_s", jsonl_number(f->horizon_s));
+	add(o, "site", site_place(f->site));
+	add(o, "first", json_object_new_int64(llround(f->first)));
+	add(o, "last", json_object_new_int64(llround(f->last)));
+	add(o, "per_min", jsonl_number(f->per_min));
+	add(o, "born", is_goroutine ? count(f->born) : NULL);
+	add(o, "died", is_goroutine ? count(f->died) : NULL);
+	add(o, "survivors", is_goroutine ? jsonl_known(f->survivors) : NULL);
+	add(o, "wait_reason", jsonl_text(f->site ? f->site->wait_reason : NULL));
+	add(o, "stack", f->site ? stack_of(f->site->stack, f->site->stack_depth) : NULL);
+	add(o, "evidence", evidence_of(f));
+	add(o, "unit", jsonl_text(unit));
+	add(o, "per_min_low", jsonl_number(f->per_min_low));
+	add(o, "per_min_high", jsonl_number(f->per_min_high));
+	add(o, "gcs", is_goroutine ? NULL : count(f->gcs));
+	add(o, "advice", jsonl_name(f->advice));
+	add(o, "creation_stack",
+	    f->site ? stack_of(f->site->creation_stack, f->site->creation_depth) : NULL);
+	return o;
+}
+
+static struct json_object *findings_of(const struct verdict *v)
+{
+	struct json_object *a = json_object_new_array();
+
+	for (size_t i = 0; i < v->n_findings; i++)
+		json_object_array_add(a, finding_of(&v->findings[i]));
+	return a;
+}
+
+static struct json_object *goroutines_of(const struct snapshot_process *p)
+{
+	struct json_object *o = json_object_new_object();
+
+	add(o, "live", jsonl_known(p->live));
+	add(o, "born", count(p->born));
+	add(o, "died", count(p->died));
+	add(o, "at_attach", jsonl_known(p->at_attach));
+	add(o, "system", jsonl_known(p->live_system));
+	return o;
+}
+
+static struct json_object *heap_of(const struct snapshot_process *p)
+{
+	struct json_object *o = json_object_new_object();
+
+	add(o, "live_bytes", jsonl_known(p->heap_live_bytes));
+	add(o, "inuse_bytes", jsonl_known(p->heap_inuse_bytes));
+	add(o, "idle_bytes", jsonl_known(p->heap_idle_bytes));
+	add(o, "released_bytes", jsonl_known(p->heap_released_bytes));
+	add(o, "objects", jsonl_known(p->heap_objects));
+	add(o, "gc_cycles", jsonl_known(p->gc_cycles));
+	add(o, "goal_bytes", jsonl_known(p->heap_goal_bytes));
+	add(o, "total_alloc_bytes", jsonl_known(p->total_alloc_bytes));
+	add(o, "gc_seen", count(p->gc_seen));
+	add(o, "gc_seen_forced", count(p->gc_seen_forced));
+	return o;
+}
+
+static struct json_object *rss_of(const struct snapshot_process *p)
+{
+	struct json_object *o = json_object_new_object();
+
+	add(o, "anon_bytes", jsonl_known(p->rss_bytes[WIRE_RSS_ANON]));
+	add(o, "file_bytes", jsonl_known(p->rss_bytes[WIRE_RSS_FILE]));
+	add(o, "shmem_bytes", jsonl_known(p->rss_bytes[WIRE_RSS_SHMEM]));
+	add(o, "swap_bytes", jsonl_known(p->rss_bytes[WIRE_RSS_SWAP]));
+	return o;
+}
+
+/* Seconds until the limit is reached at the slope of the finding that says so. */
+static struct json_object *oom_in(const struct snapshot_process *p, const struct verdict *v)
+{
+	for (size_t i = 0; i < v->n_findings; i++) {
+		const struct finding *f = &v->findings[i];
+
+		if (f->kind == VERDICT_OOM_RISK && p->limit_bytes >= 0 && f->per_min > 0)
+			return jsonl_number(
+				fmax(0, ((double)p->limit_bytes - f->last) / f->per_min * 60));
+	}
+	return NULL;
+}
+
+static struct json_object *site_of(const struct snapshot_site *s)
+{
+	struct json_object *o = site_place(s);
+
+	add(o, "live", jsonl_known(s->live));
+	add(o, "at_attach", jsonl_known(s->at_attach));
+	add(o, "born", count(s->born));
+	add(o, "died", count(s->died));
+	add(o, "survivors", jsonl_known(s->survivors));
+	add(o, "wait_reason", jsonl_name(s->wait_reason));
+	add(o, "system", flag(s->is_system));
+	return o;
+}
+
+static struct json_object *sites_of(const struct snapshot_process *p)
+{
+	struct json_object *a = json_object_new_array();
+
+	for (size_t i = 0; i < MIN(p->n_sites, (size_t)JSONL_SITES_MAX); i++)
+		json_object_array_add(a, site_of(&p->sites[i]));
+	return a;
+}
+
+static struct json_object *parked_of(const struct snapshot_process *p)
+{
+	if (!p->is_park_watched)
+		return NULL;
+	struct json_object *o = json_object_new_object();
+
+	for (size_t i = 0; i < p->n_reasons; i++) {
+		struct json_object *r = json_object_new_object();
+		char key[VIEW_NAME_MAX];
+
+		add(r, "waiting", jsonl_known(p->reasons[i].waiting));
+		add(r, "parks", count(p->reasons[i].parks));
+		add(o, view_name(key, p->reasons[i].name), r);
+	}
+	return o;
+}
+
+/* Hits by hook; null for a hook that is not attached. */
+static struct json_object *hooks_of(const struct snapshot_process *p)
+{
+	struct json_object *o = json_object_new_object();
+
+	for (unsigned int h = 0; h < WIRE_HOOK_MAX; h++)
+		add(o, code_hook_name(h), p->hooks_on & 1U << h ? count(p->hook_hits[h]) : NULL);
+	return o;
+}
+
+static struct json_object *events_of(const struct snapshot_process *p)
+{
+	struct json_object *o = json_object_new_object();
+
+	add(o, "received", count(p->received));
+	add(o, "sampled_out", count(p->sampled_out));
+	add(o, "lost", count(p->lost));
+	add(o, "bad", count(p->bad));
+	return o;
+}
+
+static struct json_object *cost_of(const struct snapshot_process *p, double observed_s)
+{
+	struct json_object *o = json_object_new_object();
+	bool is_known = p->cost_s >= 0 && observed_s > 0;
+
+	add(o, "hits", count(p->hits));
+	add(o, "target_cpu_pct", is_known ? jsonl_number(100 * p->cost_s / observed_s) : NULL);
+	return o;
+}
+
+static void add_identity(struct json_object *o, const struct snapshot_process *p)
+{
+	add(o, "pid", json_object_new_int64(p->pid));
+	add(o, "comm", jsonl_text(p->comm));
+	add(o, "exe", jsonl_name(p->exe));
+	add(o, "go_version", jsonl_name(p->go_version));
+	add(o, "stripped", flag(p->is_stripped));
+	add(o, "container", jsonl_name(p->container));
+	add(o, "pod", jsonl_name(p->pod));
+}
+
+struct json_object *jsonl_process(const struct snapshot_process *p, const struct verdict *v)
+{
+	double observed_s = (double)(p->now_ns - p->start_ns) / 1e9;
+	struct json_object *o = json_object_new_object();
+
+	if (!o)
+		return NULL;
+	add_identity(o, p);
+	add(o, "observed_s", jsonl_number(observed_s));
+	add(o, "verdict", jsonl_text(verdict_kind_str(v->kind)));
+	add(o, "goroutines", goroutines_of(p));
+	add(o, "heap", heap_of(p));
+	add(o, "rss", rss_of(p));
+	add(o, "stacks_bytes", jsonl_known(p->stacks_bytes));
+	add(o, "off_heap_bytes", jsonl_known(p->off_heap_bytes));
+	add(o, "fds", jsonl_known(p->fds));
+	add(o, "limit_bytes", jsonl_known(p->limit_bytes));
+	add(o, "oom_in_s", oom_in(p, v));
+	add(o, "findings", findings_of(v));
+	add(o, "events", events_of(p));
+	add(o, "cost", cost_of(p, observed_s));
+	add(o, "schema", json_object_new_int(JSONL_SCHEMA));
+	add(o, "summary", jsonl_text(v->summary));
+	add(o, "module", jsonl_name(p->module));
+	add(o, "exited", flag(p->has_exited));
+	add(o, "exit_code", p->has_exited ? json_object_new_int(p->exit_code) : NULL);
+	add(o, "sites", sites_of(p));
+	add(o, "sites_folded", count(p->sites_folded));
+	add(o, "parked", parked_of(p));
+	add(o, "hooks", hooks_of(p));
+	return o;
+}
+
+int jsonl_write(FILE *f, struct json_object *o)
+{
+	const char *text = o ? json_object_to_json_string_ext(
+				       o, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE)
+			     : NULL;
+	int err = text ? 0 : -ENOMEM;
+
+	if (text && (fputs(text, f) == EOF || fputc('\n', f) == EOF || fflush(f)))
+		err = -errno;
+	json_object_put(o);
+	return err;
+}

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * JSON for programs: one object per process, one line per object (NDJSON).  Every key is always
+ * there, in one order, and null where it does not apply or is not known.  The schema is
+ * docs/report.schema.json, explained in gotide-json(5).
+ */
+#ifndef GOTIDE_VIEW_JSONL_H
+#define GOTIDE_VIEW_JSONL_H
+
+#include <json-c/json.h>
+#include <stdio.h>
+
+#include "base/err.h"
+#include "trend/verdict.h"
+
+#define JSONL_SCHEMA 1 /* changes when a key changes its meaning or goes */
+
+/* At most this many sites are listed. */
+#define JSONL_SITES_MAX 50
+
+/* What is known of a process, and its verdict.  NULL: out of memory. */
+struct json_object *jsonl_process(const struct snapshot_process *p, const struct verdict *v);
+
+/* One line; releases o (NULL is -ENOMEM).  -errno of the stream. */
+int jsonl_write(FILE *f, struct json_object *o) _must_check_;
+
+/* Parts that other views build their objects of. */
+struct json_object *jsonl_text(const char *s); /* scrubbed; null for NULL */
+struct json_object *jsonl_name(const char *s); /* the same; null for "" too */
+struct json_object *jsonl_number(double d); /* at most three decimals; null if not finite */
+struct json_object *jsonl_known(int64_t n); /* null if negative */
+
+#endif

@@ -1,0 +1,431 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "view/report.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#include "base/text.h"
+
+#define REASONS_MAX 8
+
+static double observed_s(const struct snapshot_process *p)
+{
+	return (double)(p->now_ns - p->start_ns) / 1e9;
+}
+
+static const char *known_bytes(char buf[static TEXT_HUMAN_MAX], int64_t bytes)
+{
+	return bytes < 0 ? "?" : text_bytes(buf, (uint64_t)bytes);
+}
+
+static void print_header(struct view_out *o, const struct snapshot_process *p,
+			 const struct verdict *v)
+{
+	char comm[VIEW_NAME_MAX], version[VIEW_NAME_MAX], title[VIEW_TITLE_MAX];
+
+	view_printf(o, VIEW_BOLD, "%s", view_name(comm, p->comm));
+	fprintf(o->f, " (pid %d, %s%s%s)  ", (int)p->pid,
+		*view_name(version, p->go_version) ? version : "Go version unknown",
+		p->is_stripped ? ", stripped" : "", p->has_exited ? ", exited" : "");
+	view_printf(o, view_kind_style(v->kind), "%s", view_title(title, v->kind));
+	if (v->n_findings)
+		fprintf(o->f, "  confidence %.2f", v->findings[0].confidence);
+	fputc('\n', o->f);
+}
+
+/* function  file:line  ->  runs start_function */
+static void print_place(struct view_out *o, const struct snapshot_site *s)
+{
+	char function[VIEW_NAME_MAX], file[VIEW_NAME_MAX], start[VIEW_NAME_MAX];
+
+	view_printf(o, VIEW_BOLD, "  %s", view_name(function, s->function));
+	if (*view_name(file, s->file))
+		fprintf(o->f, "  %s:%" PRIu32, file, s->line);
+	if (*view_name(start, s->start_function))
+		fprintf(o->f, "  ->  runs %s", start);
+	fputc('\n', o->f);
+}
+
+/* "34 -> 1234 goroutines in 60s (+1200/min); waiting: chan receive" */
+static void print_growth(struct view_out *o, const struct finding *f)
+{
+	char a[TEXT_HUMAN_MAX], b[TEXT_HUMAN_MAX], c[TEXT_HUMAN_MAX], d[TEXT_HUMAN_MAX];
+	bool is_bytes = view_kind_is_bytes(f->kind);
+	char reason[VIEW_NAME_MAX];
+
+	text_duration(d, f->horizon_s);
+	if (is_bytes) {
+		fprintf(o->f, "  %s -> %s in %s (%c%s/min)",
+			text_bytes(a, (uint64_t)fmax(0, f->first)),
+			text_bytes(b, (uint64_t)fmax(0, f->last)), d, f->per_min < 0 ? '-' : '+',
+			text_bytes(c, (uint64_t)fabs(f->per_min)));
+		if (f->gcs)
+			fprintf(o->f, "; %" PRIu64 " garbage collections seen", f->gcs);
+	} else {
+		fprintf(o->f, "  %.0f -> %.0f %s in %s (%+.0f/min)", f->first, f->last,
+			f->kind == VERDICT_FD_LEAK ? "open files" : "goroutines", d, f->per_min);
+	}
+	if (f->site && f->site->wait_reason)
+		fprintf(o->f, "; waiting: %s", view_name(reason, f->site->wait_reason));
+	fputc('\n', o->f);
+}
+
+static const char *what_grows(enum verdict_kind k)
+{
+	switch (k) {
+	case VERDICT_HEAP_RETENTION:
+		return "heap that stays live after garbage collection";
+	case VERDICT_OFF_HEAP_GROWTH:
+		return "anonymous memory outside the Go runtime (cgo, mmap)";
+	case VERDICT_FD_LEAK:
+		return "open files and sockets";
+	case VERDICT_RUNTIME_HELD:
+		return "free memory that the runtime has not given back";
+	case VERDICT_OOM_RISK:
+		return "memory, towards its limit";
+	default:
+		return NULL;
+	}
+}
+
+/* The two lines that follow the header or a further finding's title. */
+static void print_answer(struct view_out *o, const struct finding *f)
+{
+	const char *what = what_grows(f->kind);
+
+	if (f->site)
+		print_place(o, f->site);
+	else if (what)
+		view_printf(o, VIEW_BOLD, "  %s\n", what);
+	print_growth(o, f);
+}
+
+static void print_stack(struct view_out *o, const char *head, const struct snapshot_frame *stack,
+			size_t depth)
+{
+	char function[VIEW_NAME_MAX], file[VIEW_NAME_MAX];
+
+	fprintf(o->f, "  %s, innermost first\n", head);
+	for (size_t i = 0; i < depth; i++) {
+		fprintf(o->f, "    %s", view_name(function, stack[i].function));
+		if (*view_name(file, stack[i].file))
+			fprintf(o->f, "  %s:%" PRIu32, file, stack[i].line);
+		fputc('\n', o->f);
+	}
+}
+
+/* Where it waits tells most; without that, who started it. */
+static void print_stacks(struct view_out *o, const struct snapshot_site *s)
+{
+	if (s && s->stack_depth)
+		print_stack(o, "Waits here", s->stack, s->stack_depth);
+	else if (s && s->creation_depth)
+		print_stack(o, "Created by", s->creation_stack, s->creation_depth);
+}
+
+static void print_evidence(struct view_out *o, const struct finding *f)
+{
+	char line[VIEW_NAME_MAX];
+
+	if (f->n_evidence)
+		fputs("  Why\n", o->f);
+	for (size_t i = 0; i < f->n_evidence; i++)
+		view_wrap(o, VIEW_PLAIN, "    - ", view_name(line, f->evidence[i]));
+	print_stacks(o, f->site);
+	if (f->advice[0]) {
+		fputs("  Next\n", o->f);
+		view_wrap(o, VIEW_PLAIN, "    ", view_name(line, f->advice));
+	}
+}
+
+/* Without a finding: the summary, and the figures that make it plausible. */
+static void print_calm(struct view_out *o, const struct snapshot_process *p,
+		       const struct verdict *v)
+{
+	char a[TEXT_HUMAN_MAX], b[TEXT_HUMAN_MAX], line[VIEW_NAME_MAX];
+
+	if (v->summary[0])
+		view_wrap(o, VIEW_PLAIN, "  ", view_name(line, v->summary));
+	if (p->live >= 0)
+		fprintf(o->f, "  %" PRId64 " -> %" PRId64 " goroutines", p->at_attach, p->live);
+	else
+		fputs("  number of goroutines unknown", o->f);
+	fprintf(o->f, " in %s; heap live %s\n", text_duration(a, observed_s(p)),
+		known_bytes(b, p->heap_live_bytes));
+}
+
+static void print_findings(struct view_out *o, const struct snapshot_process *p,
+			   const struct verdict *v)
+{
+	char title[VIEW_TITLE_MAX];
+
+	if (!v->n_findings) {
+		print_calm(o, p, v);
+		return;
+	}
+	for (size_t i = 0; i < v->n_findings; i++) {
+		const struct finding *f = &v->findings[i];
+
+		if (i > 0) {
+			fputs("\n  Also: ", o->f);
+			view_printf(o, view_kind_style(f->kind), "%s", view_title(title, f->kind));
+			fprintf(o->f, "  confidence %.2f\n", f->confidence);
+		}
+		print_answer(o, f);
+		print_evidence(o, f);
+	}
+}
+
+/* One line of the account, wrapped beside its label. */
+static void account(struct view_out *o, const char *label, const char *fmt, ...) _printf_(3, 4);
+
+static void account(struct view_out *o, const char *label, const char *fmt, ...)
+{
+	char lead[32], text[2 * VIEW_NAME_MAX];
+	va_list ap;
+
+	snprintf(lead, sizeof(lead), "    %-12s ", label);
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	view_wrap(o, VIEW_PLAIN, lead, text);
+}
+
+static void print_goroutines(struct view_out *o, const struct snapshot_process *p)
+{
+	char live[96] = "live unknown", system[64] = "";
+
+	if (p->live >= 0)
+		snprintf(live, sizeof(live), "%" PRId64 " live, %" PRId64 " at the start", p->live,
+			 p->at_attach);
+	if (p->live >= 0 && p->live_system >= 0)
+		snprintf(system, sizeof(system), "; %" PRId64 " of the runtime's own",
+			 p->live_system);
+	account(o, "goroutines", "%s, %" PRIu64 " born, %" PRIu64 " died%s", live, p->born, p->died,
+		system);
+}
+
+static void print_heap(struct view_out *o, const struct snapshot_process *p)
+{
+	char a[TEXT_HUMAN_MAX], b[TEXT_HUMAN_MAX], c[TEXT_HUMAN_MAX], d[TEXT_HUMAN_MAX];
+
+	account(o, "heap", "%s live after GC, %s in use, %s idle (%s returned)",
+		known_bytes(a, p->heap_live_bytes), known_bytes(b, p->heap_inuse_bytes),
+		known_bytes(c, p->heap_idle_bytes), known_bytes(d, p->heap_released_bytes));
+}
+
+static void print_gc(struct view_out *o, const struct snapshot_process *p)
+{
+	char since[64] = "", goal[64] = "", percent[48] = "", a[TEXT_HUMAN_MAX];
+
+	if (p->gc_cycles >= 0)
+		snprintf(since, sizeof(since), ", %" PRId64 " since the process began",
+			 p->gc_cycles);
+	if (p->heap_goal_bytes >= 0)
+		snprintf(goal, sizeof(goal), ", next at %s", known_bytes(a, p->heap_goal_bytes));
+	if (p->gc_percent >= 0)
+		snprintf(percent, sizeof(percent), ", GOGC=%" PRId64, p->gc_percent);
+	account(o, "GC", "%" PRIu64 " cycles seen (%" PRIu64 " forced)%s%s%s", p->gc_seen,
+		p->gc_seen_forced, since, goal, percent);
+}
+
+static void print_memory(struct view_out *o, const struct snapshot_process *p)
+{
+	char a[TEXT_HUMAN_MAX], b[TEXT_HUMAN_MAX], c[TEXT_HUMAN_MAX], d[TEXT_HUMAN_MAX];
+
+	account(o, "RSS", "%s anonymous, %s file, %s shared; %s swapped",
+		known_bytes(a, p->rss_bytes[WIRE_RSS_ANON]),
+		known_bytes(b, p->rss_bytes[WIRE_RSS_FILE]),
+		known_bytes(c, p->rss_bytes[WIRE_RSS_SHMEM]),
+		known_bytes(d, p->rss_bytes[WIRE_RSS_SWAP]));
+	account(o, "of which", "%s goroutine stacks, %s outside the Go runtime",
+		known_bytes(a, p->stacks_bytes), known_bytes(b, p->off_heap_bytes));
+	if (p->limit_bytes >= 0)
+		account(o, "limit", "%s, %s used by the control group",
+			known_bytes(a, p->limit_bytes), known_bytes(b, p->cgroup_current_bytes));
+	if (p->memory_limit_bytes >= 0 && p->memory_limit_bytes != INT64_MAX)
+		account(o, "GOMEMLIMIT", "%s", known_bytes(a, p->memory_limit_bytes));
+	if (p->fds >= 0)
+		account(o, "open files", "%" PRId64, p->fds);
+}
+
+static void print_where_from(struct view_out *o, const struct snapshot_process *p)
+{
+	char name[VIEW_NAME_MAX];
+
+	if (*view_name(name, p->exe))
+		account(o, "executable", "%s", name);
+	if (*view_name(name, p->container))
+		account(o, "container", "%s", name);
+	if (*view_name(name, p->pod))
+		account(o, "pod", "%s", name);
+	if (p->has_exited && WIFSIGNALED(p->exit_code))
+		account(o, "exited", "killed by signal %d", WTERMSIG(p->exit_code));
+	else if (p->has_exited)
+		account(o, "exited", "with status %d", WEXITSTATUS(p->exit_code));
+}
+
+static void print_account(struct view_out *o, const struct snapshot_process *p)
+{
+	fputs("\n  Account\n", o->f);
+	print_where_from(o, p);
+	print_goroutines(o, p);
+	print_heap(o, p);
+	print_gc(o, p);
+	print_memory(o, p);
+}
+
+static void site_place(const struct snapshot_site *s, char *buf, size_t size)
+{
+	char function[VIEW_NAME_MAX], file[VIEW_NAME_MAX];
+
+	view_name(function, s->function);
+	if (s->is_other)
+		snprintf(buf, size, "(all other go statements)");
+	else if (s->start_function && !strcmp(s->start_function, "runtime.main"))
+		snprintf(buf, size, "(the main goroutine)"); /* started by assembly */
+	else if (*view_name(file, s->file))
+		snprintf(buf, size, "%s  %s:%" PRIu32, function, file, s->line);
+	else
+		snprintf(buf, size, "%s", function);
+}
+
+static void print_site_row(struct view_out *o, const struct snapshot_site *s)
+{
+	char born[TEXT_HUMAN_MAX], died[TEXT_HUMAN_MAX], place[3 * VIEW_NAME_MAX];
+	char reason[VIEW_NAME_MAX];
+
+	site_place(s, place, sizeof(place));
+	fprintf(o->f, "    %8" PRId64 " %+8" PRId64 " %7s %7s %7" PRId64 "  %s%s", s->live,
+		s->live - s->at_attach, text_count(born, (double)s->born),
+		text_count(died, (double)s->died), s->survivors, place,
+		s->is_system && !s->is_other ? "  (runtime's own)" : "");
+	if (*view_name(reason, s->wait_reason))
+		fprintf(o->f, "  [%s]", reason);
+	fputc('\n', o->f);
+}
+
+static void print_sites(struct view_out *o, const struct snapshot_process *p, bool is_verbose)
+{
+	size_t shown = 0;
+
+	if (!p->n_sites)
+		return;
+	fputs("\n  Goroutines by go statement\n", o->f);
+	view_printf(o, VIEW_DIM, "    %8s %8s %7s %7s %7s  %s", "LIVE", "GROWN", "BORN", "DIED",
+		    "OLD", "GO STATEMENT  [WAITING FOR]");
+	fputc('\n', o->f);
+	for (size_t i = 0; i < p->n_sites; i++) {
+		if (!is_verbose && (shown >= REPORT_SITES_MAX || p->sites[i].is_system))
+			continue;
+		print_site_row(o, &p->sites[i]);
+		shown++;
+	}
+	if (shown < p->n_sites)
+		fprintf(o->f, "    and %zu more, with the runtime's own (-v lists them)\n",
+			p->n_sites - shown);
+}
+
+static void print_reason_row(struct view_out *o, const struct snapshot_reason *r)
+{
+	char name[VIEW_NAME_MAX], parks[TEXT_HUMAN_MAX], waiting[TEXT_HUMAN_MAX];
+
+	snprintf(waiting, sizeof(waiting), "%" PRId64, r->waiting);
+	fprintf(o->f, "    %8s %8s  %s\n", r->waiting < 0 ? "?" : waiting,
+		text_count(parks, (double)r->parks), view_name(name, r->name));
+}
+
+static void print_reasons(struct view_out *o, const struct snapshot_process *p, bool is_verbose)
+{
+	size_t shown = is_verbose ? p->n_reasons : MIN(p->n_reasons, (size_t)REASONS_MAX);
+
+	if (!p->n_reasons || !p->is_park_watched)
+		return;
+	fputs("\n  Parked by reason\n", o->f);
+	view_printf(o, VIEW_DIM, "    %8s %8s  %s", "NOW", "PARKS", "REASON");
+	fputc('\n', o->f);
+	for (size_t i = 0; i < shown; i++)
+		print_reason_row(o, &p->reasons[i]);
+	if (shown < p->n_reasons)
+		fprintf(o->f, "    and %zu more (-v lists them)\n", p->n_reasons - shown);
+}
+
+/* Adds words to a list in buf, with a comma before all but the first. */
+static void list_add(char *buf, size_t size, bool is_due, const char *words)
+{
+	size_t at = strlen(buf);
+
+	if (is_due)
+		snprintf(buf + at, size - at, "%s%s", at ? ", " : "", words);
+}
+
+static void print_unknown(struct view_out *o, const struct snapshot_process *p)
+{
+	const uint32_t lives = 1U << WIRE_HOOK_BIRTH | 1U << WIRE_HOOK_DEATH;
+	char list[1024] = "";
+
+	list_add(list, sizeof(list), p->live < 0, "how many goroutines live");
+	list_add(list, sizeof(list), (p->hooks_on & lives) != lives,
+		 "births and deaths of goroutines (their probes are not attached)");
+	list_add(list, sizeof(list), !p->is_park_watched,
+		 "exact counts of parks (off: --park all)");
+	list_add(list, sizeof(list), p->heap_live_bytes < 0,
+		 "heap that is live after GC (no GC ended while observed)");
+	list_add(list, sizeof(list), p->heap_inuse_bytes < 0, "the runtime's memory account");
+	list_add(list, sizeof(list), p->rss_bytes[WIRE_RSS_ANON] < 0, "resident memory");
+	list_add(list, sizeof(list), p->off_heap_bytes < 0, "memory outside the Go runtime");
+	list_add(list, sizeof(list), p->fds < 0, "open files");
+	list_add(list, sizeof(list), p->limit_bytes < 0, "a memory limit (none is set or visible)");
+	if (list[0])
+		view_wrap(o, VIEW_PLAIN, "  Not known: ", list);
+}
+
+static void print_own_account(struct view_out *o, const struct snapshot_process *p)
+{
+	char observed[TEXT_HUMAN_MAX], hits[TEXT_HUMAN_MAX], line[512], more[128] = "";
+	double seconds = observed_s(p);
+
+	if (p->cost_s >= 0 && seconds > 0)
+		snprintf(more, sizeof(more), ", about %.2g %% of one CPU",
+			 100 * p->cost_s / seconds);
+	snprintf(line, sizeof(line),
+		 "%s; %" PRIu64 " events received, %" PRIu64 " sampled out, %" PRIu64 " lost, "
+		 "%" PRIu64 " unreadable; %s probe hits%s.",
+		 text_duration(observed, seconds), p->received, p->sampled_out, p->lost, p->bad,
+		 text_count(hits, (double)p->hits), more);
+	view_wrap(o, VIEW_PLAIN, "  Observed:  ", line);
+}
+
+static void print_left_out(struct view_out *o, const struct snapshot_process *p)
+{
+	char list[512] = "", words[128];
+
+	snprintf(words, sizeof(words), "%" PRIu64 " goroutines that changed while they were read",
+		 p->census_torn);
+	list_add(list, sizeof(list), p->census_torn, words);
+	snprintf(words, sizeof(words), "%" PRIu64 " that could not be read", p->census_unread);
+	list_add(list, sizeof(list), p->census_unread, words);
+	snprintf(words, sizeof(words), "%" PRIu64 " go statements that share one row",
+		 p->sites_folded);
+	list_add(list, sizeof(list), p->sites_folded, words);
+	if (list[0])
+		view_wrap(o, VIEW_PLAIN, "  Left out:  ", list);
+}
+
+void report_process(struct view_out *o, const struct snapshot_process *p, const struct verdict *v,
+		    bool is_verbose)
+{
+	print_header(o, p, v);
+	print_findings(o, p, v);
+	print_account(o, p);
+	print_sites(o, p, is_verbose);
+	print_reasons(o, p, is_verbose);
+	fputc('\n', o->f);
+	print_unknown(o, p);
+	print_own_account(o, p);
+	print_left_out(o, p);
+}

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What all views share: where text goes and whether it may be coloured, wrapping of prose, and the
+ * cleaning of names that come from a target.  Used by the files of this room and by commands;
+ * decides nothing and keeps no state.
+ */
+#ifndef GOTIDE_VIEW_VIEW_H
+#define GOTIDE_VIEW_VIEW_H
+
+#include <stdio.h>
+
+#include "base/err.h"
+#include "trend/verdict.h"
+
+enum view_style {
+	VIEW_PLAIN = 0,
+	VIEW_BOLD,
+	VIEW_DIM,
+	VIEW_BAD, /* a leak */
+	VIEW_WARN,
+	VIEW_GOOD,
+	VIEW_STYLE_MAX,
+};
+
+struct view_out {
+	FILE *f; /* borrowed */
+	bool is_coloured;
+	unsigned int width; /* columns at which prose is wrapped */
+};
+
+/*
+ * For a stream: coloured only if it is a terminal and NO_COLOR is not set; as wide as the terminal,
+ * at most 100 columns, and 100 columns if it is none.
+ */
+void view_out_init(struct view_out *o, FILE *f);
+
+/* Prints in a style.  Colour sequences come only if is_coloured. */
+void view_printf(struct view_out *o, enum view_style style, const char *fmt, ...) _printf_(3, 4);
+
+/*
+ * Prints prose after lead, wrapped at the width; lines after the first are indented by the columns
+ * that lead takes.  Ends with a newline.
+ */
+void view_wrap(struct view_out *o, enum view_style lead_style, const char *lead, const char *text);
+
+/* A name fit for a terminal or JSON: a scrubbed copy in buf; "" for NULL.  Returns buf. */
+#define VIEW_NAME_MAX 520
+const char *view_name(char buf[static VIEW_NAME_MAX], const char *name);
+
+/* Columns that text takes: one per character of UTF-8. */
+unsigned int view_columns(const char *text);
+
+/*
+ * Copies text cut to columns (the cut shown by '~') and padded with blanks to exactly that many,
+ * on the left if is_right.  buf must hold 4 * columns + 1 bytes.
+ */
+void view_fit(char *buf, size_t size, const char *text, unsigned int columns, bool is_right);
+
+/* "GOROUTINE LEAK" for goroutine-leak. */
+#define VIEW_TITLE_MAX 32
+const char *view_title(char buf[static VIEW_TITLE_MAX], enum verdict_kind k);
+
+/* The style in which a verdict of that kind is shown. */
+enum view_style view_kind_style(enum verdict_kind k);
+
+/* Whether first, last and per_min of a finding of that kind are bytes. */
+bool view_kind_is_bytes(enum verdict_kind k);
+
+#endif
