@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What the kernel writes but others choose: the texts of cgroup, stat, status and maps.  The first
+ * byte says which.
+ */
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "target/cgroup.h"
+#include "target/procfs.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void try_cgroup(const char *text)
+{
+	struct cgroup_memory mem;
+	char id[65];
+
+	if (!cgroup_container_id(text, id, sizeof(id)) && strspn(id, "0123456789abcdef") != 64)
+		abort();
+	/* A hostile path must not lead out of the root: this file says so if it is read. */
+	if (!cgroup_memory("tests/fixtures/cgroup/v2/pod", text, &mem) && mem.current_bytes == 1024)
+		abort();
+}
+
+static void try_stat(const char *text)
+{
+	struct procfs_stat st;
+
+	if (!procfs_stat_parse(text, &st) && strlen(st.comm) >= sizeof(st.comm))
+		abort();
+}
+
+static void try_status(const char *text)
+{
+	struct procfs_memory mem;
+
+	procfs_memory_parse(text, &mem);
+	if (mem.anon_bytes < -1 || mem.file_bytes < -1 || mem.shmem_bytes < -1 ||
+	    mem.swap_bytes < -1)
+		abort();
+}
+
+static void try_map(char *text)
+{
+	struct procfs_map_line l;
+	size_t n = strlen(text);
+
+	if (procfs_map_parse(text, &l))
+		return;
+	if (l.map.end <= l.map.start)
+		abort();
+	if (*l.path && (l.path < text || l.path > text + n))
+		abort();
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	_cleanup_free_ char *text = NULL;
+
+	if (!size)
+		return 0;
+	text = strndup((const char *)data + 1, size - 1);
+	if (!text)
+		return 0;
+	switch (data[0]) {
+	case 'c':
+		try_cgroup(text);
+		break;
+	case 's':
+		try_stat(text);
+		break;
+	case 'm':
+		try_status(text);
+		break;
+	default:
+		try_map(text);
+	}
+	return 0;
+}

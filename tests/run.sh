@@ -1,0 +1,87 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-2-Clause
+# Runs the kinds of test named (lint, unit, fuzz, live; all) and ends with one plain count:
+# "N passed, N failed, N skipped".  A test is a program: exit 0 passed, 77 skipped (its last line
+# says why), anything else failed.
+set -uo pipefail
+cd "$(dirname "$0")/.." || exit
+OUTPUT=${OUTPUT:-.output}
+passed=0 failed=0 skipped=0
+logs=$OUTPUT/test-logs
+mkdir -p "$logs"
+
+# result NAME STATUS LOG
+result() {
+	case $2 in
+	0) passed=$((passed + 1)); printf 'ok    %s\n' "$1" ;;
+	77) skipped=$((skipped + 1)); printf 'skip  %s: %s\n' "$1" "$(tail -n 1 "$3")" ;;
+	*)
+		failed=$((failed + 1))
+		printf 'FAIL  %s (status %s), from %s:\n' "$1" "$2" "$3"
+		tail -n 40 "$3" | sed 's/^/      /'
+		;;
+	esac
+}
+
+# run NAME COMMAND...
+run() {
+	local name=$1 log
+	shift
+	log=$logs/${name//\//-}.log
+	"$@" >"$log" 2>&1 </dev/null
+	result "$name" $? "$log"
+}
+
+lint() {
+	run lint/layers scripts/check-layers.sh
+	run lint/style scripts/check-style.sh
+	# The programs for the other architecture compile, too; nothing here can run them.
+	run lint/bpf-arm64 make -j2 ARCH=arm64 OUTPUT="$OUTPUT/arm64" "$OUTPUT/arm64/obj/bpf/gotide.o"
+	run lint/bpf-x86 make -j2 ARCH=x86 OUTPUT="$OUTPUT/x86" "$OUTPUT/x86/obj/bpf/gotide.o"
+}
+
+unit() {
+	local t
+	run unit/build make -j2 OUTPUT="$OUTPUT" unit-binaries
+	for t in tests/unit/test_*.c; do
+		t=$(basename "$t" .c)
+		[ -x "$OUTPUT/unit/$t" ] && run "unit/${t#test_}" "$OUTPUT/unit/$t"
+	done
+}
+
+fuzz() {
+	local t
+	run fuzz/build make -j2 OUTPUT="$OUTPUT" fuzz-binaries
+	for t in tests/fuzz/fuzz_*.c; do
+		t=$(basename "$t" .c)
+		[ -x "$OUTPUT/fuzz/$t" ] && run "fuzz/${t#fuzz_}" tests/fuzz/run.sh "$t" "${FUZZ_S:-60}"
+	done
+}
+
+live() {
+	local t name
+	run live/build make -j2 OUTPUT="$OUTPUT" all
+	for t in tests/live/[0-9]*; do
+		name=${t##*/}
+		run "live/${name%.*}" "$t"
+	done
+}
+
+for kind in "${@:-all}"; do
+	case $kind in
+	lint | unit | fuzz | live) "$kind" ;;
+	all)
+		[ "$(id -u)" = 0 ] && run setup scripts/setup.sh
+		lint
+		unit
+		FUZZ_S=${FUZZ_S:-5} fuzz
+		live
+		;;
+	*)
+		echo "usage: $0 [lint|unit|fuzz|live|all]..." >&2
+		exit 2
+		;;
+	esac
+done
+echo "$passed passed, $failed failed, $skipped skipped"
+[ "$failed" = 0 ]

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <time.h>
+
+#include <cmocka.h>
+
+#include "base/clock.h"
+
+static uint64_t reference_ns(void)
+{
+	struct timespec ts;
+
+	assert_int_equal(clock_gettime(CLOCK_MONOTONIC, &ts), 0);
+	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
+}
+
+/* The same clock, in the same unit, as the kernel's records. */
+static void test_is_monotonic_clock(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 1000; i++) {
+		uint64_t before = reference_ns(), now = clock_now_ns(), after = reference_ns();
+
+		assert_true(before <= now && now <= after);
+	}
+}
+
+static void test_seconds_never_fall_below_none(void **state)
+{
+	(void)state;
+	assert_true(seconds_between(NSEC_PER_SEC, 3 * NSEC_PER_SEC + NSEC_PER_SEC / 2) == 2.5);
+	assert_true(seconds_between(3 * NSEC_PER_SEC, NSEC_PER_SEC) == 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_is_monotonic_clock),
+		cmocka_unit_test(test_seconds_never_fall_below_none),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,360 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "model/process.h"
+#include "simulate.h"
+
+#define S NSEC_PER_SEC
+
+static struct process *new_process(uint32_t max_sites)
+{
+	struct model_process_info info = {
+		.pid = 7,
+		.comm = "p",
+		.start_ns = 1000 * S,
+		.is_park_watched = true,
+		.resolver = { .site = sim_site_name, .frames = sim_frames, .reason = sim_reason },
+	};
+	struct process *p = NULL;
+
+	assert_int_equal(process_new(&info, max_sites, &p), 0);
+	return p;
+}
+
+static void count(struct process *p, unsigned int site, uint64_t births, uint64_t deaths)
+{
+	struct wire_site c = { .births = births, .deaths = deaths };
+
+	assert_int_equal(process_site_counts(p, sim_gopc(site), &c), 0);
+}
+
+static void picture(struct process *p, struct snapshot_process *ret)
+{
+	assert_int_equal(process_snapshot(p, p->tick_ns, ret), 0);
+}
+
+static void picture_free(struct snapshot_process *s)
+{
+	free((void *)s->sites);
+	free((void *)s->reasons);
+}
+
+/* Counters run before the census: what was born and died until then is in them already. */
+static void test_census_after_counters(void **state)
+{
+	struct process *p = new_process(100);
+	struct snapshot_process snap;
+
+	(void)state;
+	count(p, 1, 50, 20);
+	process_census_begin(p);
+	for (uint64_t i = 0; i < 40; i++)
+		assert_int_equal(
+			process_census_goroutine(p, 100 + i, sim_gopc(1), 0, false, 2, true), 0);
+	process_census_end(p, 3, 4);
+	count(p, 1, 60, 25);
+	assert_int_equal(process_tick(p, 1001 * S), 0);
+	picture(p, &snap);
+	/* 40 found, of them 30 born since: 10 at the start; 5 more since the census */
+	assert_int_equal(snap.live, 45);
+	assert_int_equal(snap.at_attach, 10);
+	assert_int_equal(snap.census_torn, 3);
+	assert_int_equal(snap.census_unread, 4);
+	picture_free(&snap);
+	/* counters never run backwards, and a site that is not told of keeps its own */
+	count(p, 1, 10, 5);
+	assert_int_equal(process_tick(p, 1002 * S), 0);
+	picture(p, &snap);
+	assert_int_equal(snap.live, 45);
+	picture_free(&snap);
+	process_free(p);
+}
+
+static void test_too_many_sites_are_folded(void **state)
+{
+	struct process *p = new_process(4);
+	struct snapshot_process snap;
+
+	(void)state;
+	for (uint64_t t = 1; t <= 3; t++) {
+		for (unsigned int i = 0; i < 14; i++)
+			count(p, i, 10 * t, 9 * t);
+		assert_int_equal(process_tick(p, (1000 + t) * S), 0);
+	}
+	picture(p, &snap);
+	assert_int_equal(snap.n_sites, 5);
+	assert_int_equal(snap.sites_folded, 10);
+	assert_int_equal(snap.born, 14 * 30);
+	assert_int_equal(snap.died, 14 * 27);
+	for (size_t i = 0; i < snap.n_sites; i++)
+		if (snap.sites[i].is_other)
+			assert_int_equal(snap.sites[i].born, 300);
+	picture_free(&snap);
+	/* one that grows much larger than the smallest takes its place */
+	for (uint64_t t = 4; t <= 6; t++) {
+		for (unsigned int i = 0; i < 14; i++)
+			count(p, i, i == 13 ? 1000 * t : 10 * t, 9 * t);
+		assert_int_equal(process_tick(p, (1000 + t) * S), 0);
+	}
+	picture(p, &snap);
+	assert_int_equal(snap.n_sites, 5);
+	assert_true(snap.sites[0].gopc == sim_gopc(13) && snap.sites[0].born == 6000);
+	assert_int_equal(snap.born, 13 * 60 + 6000);
+	picture_free(&snap);
+	process_free(p);
+}
+
+static void test_counts_the_kernel_folded(void **state)
+{
+	struct process *p = new_process(4);
+	struct wire_state st = { .births_other = 11, .deaths_other = 4 };
+	struct snapshot_process snap;
+
+	(void)state;
+	process_counters(p, &st);
+	assert_int_equal(process_tick(p, 1001 * S), 0);
+	picture(p, &snap);
+	assert_int_equal(snap.n_sites, 1);
+	assert_true(snap.sites[0].is_other && snap.born == 11 && snap.died == 4);
+	picture_free(&snap);
+	process_free(p);
+}
+
+static void test_reasons(void **state)
+{
+	struct process *p = new_process(10);
+	struct wire_park_count recv = { .parks = 30, .readies = 10 };
+	struct wire_park_count io = { .parks = 500, .readies = 1 };
+	struct wire_park_count odd = { .parks = 5 }, woken = { .readies = 3 };
+	struct snapshot_process snap;
+
+	(void)state;
+	count(p, 1, 100, 0);
+	count(p, 2, 100, 0);
+	assert_int_equal(process_park_counts(p, sim_gopc(1), 2, &recv), 0);
+	assert_int_equal(process_park_counts(p, sim_gopc(2), 2, &recv), 0);
+	assert_int_equal(process_park_counts(p, sim_gopc(2), 1, &io), 0);
+	assert_int_equal(process_park_counts(p, sim_gopc(2), 99, &odd), 0);
+	assert_int_equal(process_park_counts(p, sim_gopc(1), 3, &woken), 0);
+	assert_int_equal(process_tick(p, 1001 * S), 0);
+	picture(p, &snap);
+	assert_int_equal(snap.n_reasons, 3);
+	assert_string_equal(snap.reasons[0].name, "chan receive");
+	assert_int_equal(snap.reasons[0].waiting, 40);
+	assert_int_equal(snap.reasons[0].parks, 60);
+	assert_string_equal(snap.reasons[1].name, "reason 99");
+	assert_string_equal(snap.reasons[2].name, "IO wait");
+	assert_int_equal(snap.reasons[2].waiting, -1);
+	picture_free(&snap);
+	process_free(p);
+}
+
+static void test_books_of_the_stream(void **state)
+{
+	struct process *p = new_process(10);
+	struct wire_state st = { 0 };
+	struct snapshot_process snap;
+
+	(void)state;
+	for (int i = 0; i < WIRE_HOOK_MAX; i++) {
+		st.streamed[i] = 1000;
+		st.sampled_out[i] = 100;
+		st.lost[i] = 10;
+		st.bad[i] = 1;
+	}
+	process_counters(p, &st);
+	picture(p, &snap);
+	assert_int_equal(snap.sampled_out, 400);
+	assert_int_equal(snap.lost, 40);
+	assert_int_equal(snap.bad, 4);
+	assert_int_equal(snap.hits, 7 * 1111);
+	assert_int_equal(snap.hook_hits[WIRE_HOOK_GC_END], 1111);
+	picture_free(&snap);
+	process_free(p);
+}
+
+static void mark(struct process *p, uint64_t ts_ns, uint64_t bytes)
+{
+	struct event ev = { .kind = WIRE_MARK_END, .pid = 7, .ts_ns = ts_ns };
+
+	ev.gc.heap_live_bytes = bytes;
+	assert_int_equal(process_event(p, &ev), 0);
+}
+
+static void test_marks(void **state)
+{
+	struct process *p = new_process(10);
+	struct wire_state st = { .heap_live = 300, .mark_end_ns = 1003 * S };
+	struct snapshot_process snap;
+
+	(void)state;
+	picture(p, &snap);
+	assert_int_equal(snap.heap_live_bytes, -1);
+	picture_free(&snap);
+	mark(p, 1001 * S, 100);
+	mark(p, 1002 * S, 200);
+	/* the third mark's record was lost, its figures are in the counters */
+	st.streamed[WIRE_HOOK_MARK_END] = 2;
+	st.lost[WIRE_HOOK_MARK_END] = 1;
+	process_counters(p, &st);
+	assert_int_equal(process_tick(p, 1004 * S), 0);
+	assert_int_equal(process_tick(p, 1005 * S), 0);
+	picture(p, &snap);
+	assert_int_equal(snap.heap_live_bytes, 300);
+	assert_int_equal(snap.gc_seen, 3);
+	assert_int_equal(series_count(&snap.heap_live_series->h[SERIES_10M]), 3);
+	picture_free(&snap);
+	process_free(p);
+}
+
+static void read_account(struct process *p, const struct account *a)
+{
+	struct model_reading r = { .account = a, .cpu_s = -1 };
+
+	process_reading(p, &r);
+}
+
+/* Without the probe, the runtime's own account tells of marks. */
+static void test_marks_of_the_account(void **state)
+{
+	struct process *p = new_process(10);
+	struct account a;
+	struct snapshot_process snap;
+
+	(void)state;
+	account_clear(&a);
+	for (int64_t i = 0; i < 6; i++) {
+		a.gc_cycles = 40 + i / 2;
+		a.forced_gc_cycles = 3 + (i == 5);
+		a.heap_marked_bytes = 1000 + 100 * (i / 2);
+		a.total_alloc_bytes = 5000 * i;
+		read_account(p, &a);
+		assert_int_equal(process_tick(p, (uint64_t)(1001 + i) * S), 0);
+	}
+	picture(p, &snap);
+	assert_int_equal(snap.heap_live_bytes, 1200);
+	assert_int_equal(snap.gc_seen, 2);
+	assert_int_equal(snap.gc_seen_forced, 1);
+	assert_int_equal(snap.gc_cycles, 42);
+	assert_int_equal(series_count(&snap.heap_live_series->h[SERIES_10M]), 2);
+	assert_int_equal(series_count(&snap.alloc_series->h[SERIES_10M]), 5);
+	assert_true(series_at(&snap.alloc_series->h[SERIES_10M], 0)->last == 5000);
+	picture_free(&snap);
+	process_free(p);
+}
+
+static void test_off_heap(void **state)
+{
+	struct process *p = new_process(10);
+	struct procfs_memory memory = { .anon_bytes = 1000, .file_bytes = 2, .shmem_bytes = 3 };
+	struct cgroup_memory cgroup = { .limit_bytes = 77, .current_bytes = 50 };
+	struct model_reading r = { .memory = &memory, .cgroup = &cgroup, .cpu_s = 10 };
+	struct account a;
+	struct snapshot_process snap;
+
+	(void)state;
+	account_clear(&a);
+	process_reading(p, &r);
+	picture(p, &snap);
+	assert_int_equal(snap.off_heap_bytes, -1);
+	assert_int_equal(snap.limit_bytes, 77);
+	assert_int_equal(snap.cgroup_current_bytes, 50);
+	picture_free(&snap);
+	r.cgroup = NULL;
+	a.heap_inuse_bytes = 300;
+	a.heap_idle_bytes = 200;
+	a.heap_released_bytes = 150;
+	a.stacks_inuse_bytes = 40;
+	a.other_sys_bytes = 10;
+	r.account = &a;
+	r.cpu_s = 12.5;
+	process_reading(p, &r);
+	picture(p, &snap);
+	assert_int_equal(snap.off_heap_bytes, 1000 - (300 + 50 + 40 + 10));
+	assert_true(snap.target_cpu_s == 2.5);
+	assert_int_equal(snap.limit_bytes, 77); /* a reading without the cgroup changes nothing */
+	assert_int_equal(snap.cgroup_current_bytes, 50);
+	r.cgroup = &cgroup;
+	cgroup.limit_bytes = UINT64_MAX;
+	picture_free(&snap);
+	memory.anon_bytes = 100;
+	process_reading(p, &r);
+	picture(p, &snap);
+	assert_int_equal(snap.off_heap_bytes, 0);
+	assert_int_equal(snap.limit_bytes, -1);
+	assert_int_equal(snap.rss_bytes[WIRE_RSS_FILE], 2);
+	picture_free(&snap);
+	process_free(p);
+}
+
+static void test_exit(void **state)
+{
+	struct process *p = new_process(10);
+	struct snapshot_process snap;
+
+	(void)state;
+	count(p, 1, 5, 0);
+	assert_int_equal(process_tick(p, 1001 * S), 0);
+	process_exited(p, 1002 * S, 256);
+	/* the last counters still come, then nothing more */
+	count(p, 1, 9, 0);
+	assert_int_equal(process_tick(p, 1003 * S), 0);
+	count(p, 1, 99, 0);
+	assert_int_equal(process_tick(p, 1004 * S), 0);
+	assert_int_equal(process_snapshot(p, 1010 * S, &snap), 0);
+	assert_true(snap.has_exited && snap.exit_code == 256);
+	assert_true(snap.now_ns == 1002 * S);
+	assert_int_equal(series_count(snap.sites[0].live_series), 3);
+	picture_free(&snap);
+	process_free(p);
+}
+
+static size_t series_bytes(const struct series *s)
+{
+	return s->points ? (s->capacity < s->n * 2 ? s->capacity : s->n * 2) * sizeof(*s->points)
+			 : 0;
+}
+
+/* 20 processes with 50 sites each, all of them busy for an hour: at most 6 MiB of sites. */
+static void test_memory_of_busy_sites(void **state)
+{
+	struct process *p = new_process(100);
+	size_t bytes = 0;
+
+	(void)state;
+	for (uint64_t t = 1; t <= 3600; t++) {
+		count(p, 1, 10 * t, 9 * t);
+		assert_int_equal(process_tick(p, (1000 + t) * S), 0);
+	}
+	struct site *s = p->sites;
+
+	bytes = sizeof(*s) + sizeof(*s->ages) + series_bytes(&s->live) +
+		series_bytes(&s->survivors) + series_bytes(&s->births);
+	assert_true(bytes <= 11 << 10);
+	/* three of four go statements of a program are idle */
+	assert_true((bytes + 3 * sizeof(*s)) / 4 * 20 * 50 <= 6 << 20);
+	process_free(p);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_census_after_counters),
+		cmocka_unit_test(test_too_many_sites_are_folded),
+		cmocka_unit_test(test_counts_the_kernel_folded),
+		cmocka_unit_test(test_reasons),
+		cmocka_unit_test(test_books_of_the_stream),
+		cmocka_unit_test(test_marks),
+		cmocka_unit_test(test_marks_of_the_account),
+		cmocka_unit_test(test_off_heap),
+		cmocka_unit_test(test_exit),
+		cmocka_unit_test(test_memory_of_busy_sites),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

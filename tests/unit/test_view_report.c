@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "unit/view_fixture.h"
+
+#include "view/report.h"
+
+static char *report(const struct fixture *f, unsigned int width, bool is_coloured, bool is_verbose)
+{
+	struct view_out o = { .width = width, .is_coloured = is_coloured };
+
+	return CAPTURE(out, (o.f = out, report_process(&o, &f->process, &f->verdict, is_verbose)));
+}
+
+static void check_plain(const char *text)
+{
+	assert_null(strchr(text, '\033'));
+	assert_null(strstr(text, " \n"));
+	assert_true(text[strlen(text) - 1] == '\n');
+}
+
+static void golden(void (*make)(struct fixture *f), const char *name)
+{
+	struct fixture f;
+
+	make(&f);
+	char *text = report(&f, 100, false, false);
+
+	check_plain(text);
+	golden_check(name, text);
+	free(text);
+	fixture_release(&f);
+}
+
+static void test_golden(void **state)
+{
+	(void)state;
+	golden(fixture_leak, "leak.report");
+	golden(fixture_healthy, "healthy.report");
+	golden(fixture_heap, "heap.report");
+	golden(fixture_unknown, "unknown.report");
+	golden(fixture_hostile, "hostile.report");
+}
+
+/* Who is awake at night reads three lines. */
+static void test_answer_comes_first(void **state)
+{
+	struct fixture f;
+	char *save = NULL;
+
+	(void)state;
+	fixture_leak(&f);
+	char *text = report(&f, 100, false, false);
+	char *line = strtok_r(text, "\n", &save);
+
+	assert_non_null(strstr(line, "shop (pid 7"));
+	assert_non_null(strstr(line, "GOROUTINE LEAK  confidence 0.99"));
+	line = strtok_r(NULL, "\n", &save);
+	assert_non_null(strstr(line, "main.(*Server).handle  /src/main.go:41"));
+	line = strtok_r(NULL, "\n", &save);
+	assert_string_equal(line, "  34 -> 1234 goroutines in 1m00s (+1200/min); waiting: chan "
+				  "receive");
+	free(text);
+}
+
+static void test_colour_only_if_asked(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	fixture_leak(&f);
+	char *text = report(&f, 100, true, false);
+
+	assert_non_null(strstr(text, "\033[1;31mGOROUTINE LEAK\033[0m"));
+	free(text);
+}
+
+static void test_prose_is_wrapped(void **state)
+{
+	struct fixture f;
+	char *save = NULL;
+
+	(void)state;
+	fixture_leak(&f);
+	char *text = report(&f, 50, false, false), *at = strstr(text, "  Why\n");
+	unsigned int lines = 0;
+
+	assert_non_null(at);
+	for (char *l = strtok_r(at, "\n", &save); strcmp(l, "  Waits here, innermost first");
+	     l = strtok_r(NULL, "\n", &save), lines++)
+		assert_true(view_columns(l) <= 50);
+	assert_true(lines > 4);
+	free(text);
+}
+
+/* Who started it is told only where nobody saw where it waits, and under another head. */
+static void test_stack_says_which_it_is(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	fixture_leak(&f);
+	char *parked = report(&f, 100, false, false);
+
+	assert_non_null(strstr(parked, "  Waits here, innermost first\n    runtime.gopark\n"));
+	assert_null(strstr(parked, "Created by"));
+	f.sites[0].stack = NULL;
+	f.sites[0].stack_depth = 0;
+	char *created = report(&f, 100, false, false);
+
+	assert_non_null(strstr(created, "  Created by, innermost first\n"
+					"    main.(*Server).handle  main.go:41\n"
+					"    main.main  main.go:12\n"));
+	assert_null(strstr(created, "Waits here"));
+	free(parked);
+	free(created);
+}
+
+static void test_verbose_lists_all_sites(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	fixture_leak(&f);
+	char *brief = report(&f, 100, false, false), *full = report(&f, 100, false, true);
+
+	assert_non_null(strstr(brief, "and 9 more"));
+	assert_null(strstr(brief, "(all other go statements)"));
+	assert_non_null(strstr(full, "(all other go statements)"));
+	free(brief);
+	free(full);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_golden),
+		cmocka_unit_test(test_answer_comes_first),
+		cmocka_unit_test(test_colour_only_if_asked),
+		cmocka_unit_test(test_prose_is_wrapped),
+		cmocka_unit_test(test_stack_says_which_it_is),
+		cmocka_unit_test(test_verbose_lists_all_sites),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
