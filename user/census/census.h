@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * All goroutines of a target with their stacks, read while it runs on: the face of this room for
+ * goroutines.  What was learnt is kept from one pass to the next, so that a repeated census reads
+ * the gs, and the stacks of those only that have moved since (scheduling registers, status,
+ * trackingSeq).  Called by session and cmd; memory is bounded: CENSUS_BYTES_PER_G for each
+ * goroutine, and the distinct stacks.
+ */
+#ifndef GOTIDE_CENSUS_CENSUS_H
+#define GOTIDE_CENSUS_CENSUS_H
+
+#include "census/stacks.h"
+#include "census/walk.h"
+
+struct census;
+
+/* Why a goroutine has no stack, or which it has. */
+enum census_stack {
+	CENSUS_STACK_NONE = 0, /* not asked for */
+	CENSUS_STACK_WHOLE, /* ends where every goroutine's does: in runtime.goexit */
+	CENSUS_STACK_CUT, /* right as far as it goes, deeper than what is read */
+	CENSUS_STACK_RUNNING, /* on a CPU: only its creator and start are known */
+	CENSUS_STACK_MOVING, /* its stack was being copied */
+	CENSUS_STACK_TORN, /* it moved while it was read, twice */
+	CENSUS_STACK_BROKEN, /* it held still and the chain leads nowhere */
+	CENSUS_STACK_MAX
+};
+
+struct census_goroutine {
+	struct walk_goroutine g;
+	uint32_t stack; /* number in census_stacks(); STACKS_NONE if it has none */
+	enum census_stack stack_state;
+	/* What it waits for: the channel of its first sudog (runtime.g.waiting); 0 unknown. */
+	uint64_t waits_on;
+};
+
+struct census_opts {
+	bool want_stacks;
+	uint64_t budget_bytes; /* to read; 0: CENSUS_BUDGET_BYTES */
+	uint64_t budget_ns; /* wall time; 0: CENSUS_BUDGET_NS */
+};
+#define CENSUS_BUDGET_BYTES (UINT64_C(8) << 30)
+#define CENSUS_BUDGET_NS    (UINT64_C(10) * 1000 * 1000 * 1000)
+
+struct census_result {
+	struct walk_result walk;
+	uint64_t stack_states[CENSUS_STACK_MAX]; /* goroutines by enum census_stack */
+	uint64_t unchanged; /* goroutines whose stack was kept from the pass before */
+	uint64_t retried; /* goroutines read again since they moved */
+	uint64_t read_bytes, calls; /* of the kernel */
+	uint64_t start_ns, end_ns; /* CLOCK_MONOTONIC */
+	uint64_t newest_goid;
+	bool is_partial; /* a budget ran out, or a limit was reached: not all are here */
+};
+
+/* bin is borrowed and must outlive it. */
+int census_new(struct gobin *bin, uint64_t bias, pid_t pid, struct census **ret) _must_check_;
+void census_free(struct census *c); /* NULL is fine */
+
+/*
+ * One pass.  On failure what the pass before found is still there.  -ENOENT: allgs or the offsets
+ * are not known; -EBADMSG: the offsets do not describe this process; -ESRCH: it has gone; -EPERM.
+ */
+int census_run(struct census *c, const struct census_opts *opts,
+	       struct census_result *ret) _must_check_;
+
+/* The goroutines of the last pass, in order of allgs.  Borrowed until the next pass. */
+size_t census_count(const struct census *c);
+const struct census_goroutine *census_at(const struct census *c, size_t i);
+const struct stacks *census_stacks(const struct census *c);
+
+#endif

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The goroutines of a census, grouped: by stack, by creation site (go statement) or by what they
+ * wait for.  Pure; used by views and session.
+ */
+#ifndef GOTIDE_CENSUS_GROUP_H
+#define GOTIDE_CENSUS_GROUP_H
+
+#include "base/vec.h"
+#include "census/census.h"
+
+enum group_by {
+	GROUP_STACK = 0, /* same stack, same go statement, same state and wait reason */
+	GROUP_SITE,
+	GROUP_WAIT,
+};
+
+struct group {
+	uint64_t count;
+	const struct census_goroutine *first; /* the one with the lowest id; borrowed */
+	uint64_t goid_min, goid_max;
+	/* waitsince of those that have one: CLOCK_MONOTONIC ns */
+	int64_t waitsince_min_ns, waitsince_max_ns; /* 0: none has */
+	uint64_t with_waitsince;
+	uint64_t by_status[16]; /* indexed by enum walk_status */
+};
+
+struct groups {
+	VEC(struct group) groups; /* most goroutines first, ties by lowest id */
+	uint64_t left_out; /* by the filter */
+	uint64_t age_unknown; /* of them: those whose age cannot be told */
+};
+
+struct group_filter {
+	bool with_system; /* the runtime's own, too */
+	/* Only goroutines that have waited since this or longer (CLOCK_MONOTONIC ns); 0: all. */
+	int64_t waiting_since_ns;
+};
+
+int groups_make(const struct census *c, enum group_by by, const struct group_filter *f,
+		struct groups *ret) _must_check_;
+void groups_release(struct groups *g);
+
+/* What it waits for or does: "chan receive", "running", "syscall"; as the runtime's traceback. */
+const char *group_state_name(const struct gobin *bin, const struct walk_goroutine *g);
+
+#endif
