@@ -105,7 +105,10 @@ judge() {
 				bad($2 " at " $3 ", symbol table has " want[$2] " (" $4 ") " $5)
 			n_globals++
 		}
-		$1 == "hold" && $2 != 1 { bad("the code does not confirm the offsets") }
+		# Nobody measured Go 1.17: its layout must not pass for that of a neighbour.
+		$1 == "hold" && $2 != (version !~ /^go1\.17/) {
+			bad("the code " ($2 ? "confirms" : "does not confirm") " the offsets")
+		}
 		$1 == "reasons" && $2 < 20 { bad("only " $2 " wait reasons") }
 		$1 == "table" { table[$2] = $3 }
 		$1 == "dwarf" {

@@ -13,7 +13,7 @@
 #include "gobin/gobin.h"
 
 /* Limits on what a target can claim. */
-#define TIMERS_MAX	   (4u << 20)
+#define TIMERS_MAX	  (4u << 20)
 #define TIMERS_GROUPS_MAX 4096
 
 struct timer_group {
