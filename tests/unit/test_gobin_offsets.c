@@ -38,12 +38,15 @@ static void test_known(void **state)
 	assert_int_equal(from_table(23, ELF_MACHINE_AMD64, &o, &source), 0);
 	assert_int_equal(o.g_goid, 160);
 	assert_int_equal(o.g_syscallbp, 128);
+	assert_int_equal(o.sudog_c, 80);
+	assert_int_equal(o.g_waiting, 320);
 
 	assert_int_equal(from_table(27, ELF_MACHINE_AMD64, &o, &source), 0);
 	assert_int_equal(source, OFFSETS_TABLE);
 	assert_int_equal(o.g_parent_goid, 280);
 	assert_int_equal(o.sched_runqsize, 144); /* runq.size */
 	assert_int_equal(o.p_size, 15920);
+	assert_int_equal(o.sudog_c, 96); /* c.maybeTraceablePtr.vu */
 	assert_int_equal(from_table(27, ELF_MACHINE_ARM64, &o, &source), 0);
 	assert_int_equal(o.p_size, 14320);
 }

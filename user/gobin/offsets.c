@@ -28,6 +28,7 @@ static const struct {
 } renamed[] = {
 	{ "runqsize", "runq.size" }, /* 1.26: gQueue counts its own length */
 	{ "gcMiscSys", "gc_sys" }, /* 1.15 */
+	{ "c.maybeTraceablePtr.vu", "c" }, /* up to 1.25: a plain *hchan */
 };
 
 const char *offsets_source_str(enum offsets_source s)

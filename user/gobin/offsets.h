@@ -36,6 +36,9 @@
 	X(g_startpc, "runtime.g", "startpc")                                \
 	X(g_lockedm, "runtime.g", "lockedm")                                \
 	X(g_labels, "runtime.g", "labels")                                  \
+	X(g_waiting, "runtime.g", "waiting")                                \
+	X(sudog_g, "runtime.sudog", "g")                                    \
+	X(sudog_c, "runtime.sudog", "c.maybeTraceablePtr.vu")               \
 	X(m_size, "runtime.m", "")                                          \
 	X(m_curg, "runtime.m", "curg")                                      \
 	X(m_procid, "runtime.m", "procid")                                  \
