@@ -95,6 +95,12 @@ static __always_inline __u64 hit_wakeup(const struct hit *h, enum wire_hook hook
 	return h->st->streamed[hook] & 255 ? BPF_RB_NO_WAKEUP : ring_wakeup();
 }
 
+/*
+ * Entries that one process may make in "sites", and in "parks": a program with go statements (or
+ * forged creators) without end must not leave the others without.
+ */
+const volatile __u32 map_share = 4096;
+
 /* Another CPU may be first: then this fails, and the look-up after it finds that one's entry. */
 static __noinline int site_insert(const struct wire_site_key *key)
 {
@@ -103,14 +109,17 @@ static __noinline int site_insert(const struct wire_site_key *key)
 	return bpf_map_update_elem(&sites, key, &fresh, BPF_NOEXIST);
 }
 
-static __always_inline struct wire_site *site_get(__u32 slot, __u64 gopc)
+static __always_inline struct wire_site *site_get(struct hit *h, __u64 gopc)
 {
-	struct wire_site_key key = { .slot = slot, .gopc = gopc };
+	struct wire_site_key key = { .slot = h->slot, .gopc = gopc };
 	struct wire_site *s = bpf_map_lookup_elem(&sites, &key);
 
 	if (s)
 		return s;
-	site_insert(&key);
+	if (h->st->sites_own >= map_share)
+		return NULL;
+	if (!site_insert(&key))
+		count_add(&h->st->sites_own, 1);
 	return bpf_map_lookup_elem(&sites, &key);
 }
 
@@ -121,14 +130,17 @@ static __noinline int park_insert(const struct wire_park_key *key)
 	return bpf_map_update_elem(&parks, key, &fresh, BPF_NOEXIST);
 }
 
-static __always_inline struct wire_park_count *park_get(__u32 slot, __u64 gopc, __u32 reason)
+static __always_inline struct wire_park_count *park_get(struct hit *h, __u64 gopc, __u32 reason)
 {
-	struct wire_park_key key = { .slot = slot, .reason = reason, .gopc = gopc };
+	struct wire_park_key key = { .slot = h->slot, .reason = reason, .gopc = gopc };
 	struct wire_park_count *c = bpf_map_lookup_elem(&parks, &key);
 
 	if (c)
 		return c;
-	park_insert(&key);
+	if (h->st->parks_own >= map_share)
+		return NULL;
+	if (!park_insert(&key))
+		count_add(&h->st->parks_own, 1);
 	return bpf_map_lookup_elem(&parks, &key);
 }
 
@@ -223,7 +235,7 @@ static __always_inline int birth_hit(regs_t *ctx)
 		count_add(&h.st->bad[WIRE_HOOK_BIRTH], 1);
 		return 0;
 	}
-	site = site_get(h.slot, go.gopc);
+	site = site_get(&h, go.gopc);
 	if (site) {
 		births = site->births;
 		count_add(&site->births, 1);
@@ -260,7 +272,7 @@ static __always_inline int death_hit(regs_t *ctx)
 		count_add(&h.st->bad[WIRE_HOOK_DEATH], 1);
 		return 0;
 	}
-	site = site_get(h.slot, go.gopc);
+	site = site_get(&h, go.gopc);
 	if (site)
 		count_add(&site->deaths, 1);
 	else
@@ -305,7 +317,7 @@ static __always_inline int park_hit(regs_t *ctx)
 	}
 	/* The g has its previous reason still.  The rest of the register is anything. */
 	go.reason = loc_read(ctx, &h.t->loc[WIRE_HOOK_PARK]) & 0xff;
-	c = park_get(h.slot, go.gopc, go.reason);
+	c = park_get(&h, go.gopc, go.reason);
 	if (c) {
 		parks_seen = c->parks;
 		count_add(&c->parks, 1);
@@ -333,7 +345,7 @@ static __always_inline int ready_hit(regs_t *ctx)
 		count_add(&h.st->bad[WIRE_HOOK_READY], 1);
 		return 0;
 	}
-	c = park_get(h.slot, go.gopc, go.reason);
+	c = park_get(&h, go.gopc, go.reason);
 	if (c)
 		count_add(&c->readies, 1);
 	else

@@ -115,7 +115,7 @@ struct wire_state {
 	__u64 sampled_out[8];
 	__u64 lost[8]; /* the ring was full */
 	__u64 bad[8]; /* the runtime's memory could not be read */
-	__u64 births_other; /* not counted by site: the map "sites" was full */
+	__u64 births_other; /* not counted by site: "sites" was full, or this slot's share */
 	__u64 deaths_other;
 	__u64 parks_other;
 	__u64 readies_other;
@@ -128,7 +128,9 @@ struct wire_state {
 	__u64 rss_sent_ns;
 	__u64 rss_events;
 	__u64 stacks_lost; /* stacks that were due but found the ring full */
-	__u64 pad[11];
+	__u64 sites_own; /* entries of the map "sites" made for this slot ... */
+	__u64 parks_own; /* ... and of "parks"; neither may hold more than its share */
+	__u64 pad[9];
 };
 _Static_assert(sizeof(struct wire_state) == 512, "wire_state");
 

@@ -101,6 +101,11 @@ def ways(version):
     books = storm(f"{name} full ring", path, "-k", "-r", "65536")
     lib.check(column(books, "lost") > column(books, "streamed") > 0,
               f"{name}: {column(books, 'lost')} lost with a full ring")
+    # Room for four sites, of which each process may have one; it has two.
+    books = storm(f"{name} share", path, "-m", "4", "-r", str(64 << 20))
+    for p in books["processes"]:
+        lib.check(p["site_births"] > 0 and p["births_other"] > 0,
+                  f"{name}: {p['site_births']} births in the share, {p['births_other']} beyond")
 
 
 def bereft(version, *args):

@@ -22,6 +22,7 @@
 
 #define MAX_TARGETS_DEFAULT 1024
 #define MAX_SITES_DEFAULT   16384
+#define SITES_SHARES	    4 /* the part of them that one process may have */
 #define RING_BYTES_DEFAULT  (4U << 20)
 #define RING_BYTES_MAX	    (1U << 30)
 
@@ -118,6 +119,7 @@ static int skel_configure(struct gotide_bpf *skel, const struct probe_opts *o, b
 	skel->rodata->ring_quarter_bytes = o->ring_bytes / 4;
 	skel->rodata->page_bytes = (uint64_t)sysconf(_SC_PAGESIZE);
 	skel->rodata->use_exec = o->use_exec;
+	skel->rodata->map_share = MAX(o->max_sites / SITES_SHARES, 1U);
 	for (size_t i = 0; i < ARRAY_SIZE(alone); i++)
 		bpf_program__set_autoload(alone[i], !use_multi);
 	bpf_program__set_autoload(skel->progs.hook_any, use_multi);

@@ -17,7 +17,8 @@ struct probe;
 
 struct probe_opts {
 	uint32_t max_targets; /* processes at once; 0: 1024 */
-	uint32_t max_sites; /* creation sites over all processes; 0: 16384 */
+	uint32_t max_sites; /* creation sites over all processes; 0: 16384.  One process may
+			       have a quarter of them; what it makes beyond is counted as other */
 	size_t ring_bytes; /* power of two; 0: 4 MiB */
 	bool use_rss; /* attach kmem:rss_stat */
 	bool use_exec; /* report every exec on the machine, not only exits of targets */

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * probecount [-1] [-b BUDGET] [-s SHIFT] [-r RING_BYTES] [-k] PID...: probes birth and exit of
- * goroutines in processes of one executable, says "watching", and on a line of input prints one
- * JSON object with all its books.  -1: perf events even where uprobe.multi works; -k: keep the
- * ring full, never drain it.
+ * probecount [-1] [-b BUDGET] [-s SHIFT] [-r RING_BYTES] [-m SITES] [-k] PID...: probes birth and
+ * exit of goroutines in processes of one executable, says "watching", and on a line of input prints
+ * one JSON object with all its books.  -1: perf events even where uprobe.multi works; -k: keep the
+ * ring full, never drain it; -m: creation sites over all processes.
  */
 #include <fcntl.h>
 #include <inttypes.h>
@@ -142,7 +142,7 @@ static int args_parse(struct tool *t, int argc, char **argv)
 	long long n = 0;
 	int c, err = 0;
 
-	while (!err && (c = getopt(argc, argv, "1kb:s:r:")) >= 0) {
+	while (!err && (c = getopt(argc, argv, "1kb:s:r:m:")) >= 0) {
 		if (c == '1')
 			t->opts.force_single = true;
 		else if (c == 'k')
@@ -157,6 +157,8 @@ static int args_parse(struct tool *t, int argc, char **argv)
 			t->shift = (unsigned int)n;
 		else if (c == 'r')
 			t->opts.ring_bytes = (size_t)n;
+		else if (c == 'm')
+			t->opts.max_sites = (uint32_t)n;
 	}
 	for (; !err && optind < argc && t->n_pids < PIDS_MAX; optind++) {
 		err = number(argv[optind], INT32_MAX, &n);
