@@ -35,8 +35,8 @@ npm_programs() {
 
 usage() {
 	cat <<-USAGE
-		usage: fetch-daemons.sh          fetch what is missing
-		       fetch-daemons.sh --list   what is there: NAME PATH
+		usage: fetch-daemons.sh [debian] [npm]   fetch what is missing (default: both)
+		       fetch-daemons.sh --list           what is there: NAME PATH
 
 		Debian's prometheus and etcd through a private apt, and esbuild in several versions
 		and turbo through npm as this machine has configured it.
@@ -94,7 +94,7 @@ fetch_npm() {
 }
 
 fetch() {
-	local reasons=()
+	local source reasons=()
 
 	mkdir -p "$CACHE"
 	exec 9>"$CACHE/.lock"
@@ -103,8 +103,12 @@ fetch() {
 	TMP=$(mktemp -d "$CACHE/.tmp.XXXXXX")
 	trap 'rm -rf "$TMP"' EXIT
 	trap 'exit 130' INT TERM HUP
-	fetch_debian || reasons+=("Debian's packages cannot be read")
-	fetch_npm || reasons+=("npm is missing or cannot reach its registry")
+	for source in "$@"; do
+		case $source in
+		debian) fetch_debian || reasons+=("Debian's packages cannot be read") ;;
+		npm) fetch_npm || reasons+=("npm is missing or cannot reach its registry") ;;
+		esac
+	done
 	[ ${#reasons[@]} -gt 0 ] || return 0
 	echo "fetch-daemons.sh: $(IFS=';' && echo "${reasons[*]}")"
 	exit $SKIP
@@ -119,7 +123,8 @@ list() {
 }
 
 case ${1:-} in
-"") fetch ;;
+"") fetch debian npm ;;
+debian | npm) fetch "$@" ;;
 --list) list ;;
 -h | --help) usage ;;
 *) usage >&2; exit 2 ;;
