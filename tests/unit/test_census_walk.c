@@ -27,6 +27,7 @@ static const struct offsets offsets = {
 	.g_goid = 152,
 	.g_waitsince = 168,
 	.g_waitreason = 176,
+	.g_trackingseq = 191,
 	.g_parent_goid = 280,
 	.g_gopc = 288,
 	.g_startpc = 304,
@@ -132,6 +133,34 @@ static void every_goroutine_is_given_once(void **state)
 	assert_int_equal(w.asked, 2);
 }
 
+static void a_walk_in_steps_gives_the_same(void **state)
+{
+	_cleanup_(world_release) struct world w;
+	struct walk_source src = { HEADER, &offsets, starts_system, &w };
+	struct walk *walk = NULL;
+	unsigned int steps = 0;
+	const size_t n = 4999;
+	int err;
+
+	(void)state;
+	world_init(&w, n);
+	struct mem m = fakemem_open(&w.fm, 1 << 24);
+
+	assert_int_equal(walk_source_new(&m, &src, &walk), 0);
+	do {
+		err = walk_step(walk, 1500, take, &w);
+		steps++;
+		assert_true(walk_so_far(walk)->live == w.calls);
+	} while (err == -EAGAIN);
+	assert_int_equal(err, 0);
+	assert_int_equal(steps, 3);
+	assert_int_equal(w.calls, n);
+	assert_int_equal(w.goid_sum, n * (n + 1) / 2);
+	assert_int_equal(walk_step(walk, 1500, take, &w), 0);
+	assert_int_equal(w.calls, n);
+	walk_free(walk);
+}
+
 static void fields_are_read_from_their_places(void **state)
 {
 	_cleanup_(world_release) struct world w;
@@ -140,6 +169,7 @@ static void fields_are_read_from_their_places(void **state)
 	world_init(&w, 1);
 	g_put(&w, 0, offsets.g_atomicstatus, 0x1000 | WALK_SYSCALL, 4);
 	g_put(&w, 0, offsets.g_waitsince, 987654321, 8);
+	g_put(&w, 0, offsets.g_trackingseq, 201, 1);
 	g_put(&w, 0, offsets.g_parent_goid, 41, 8);
 	assert_int_equal(world_walk(&w, 1 << 20), 0);
 	assert_int_equal(w.last.goid, 1);
@@ -148,6 +178,7 @@ static void fields_are_read_from_their_places(void **state)
 	assert_int_equal(w.last.parent_goid, 41);
 	assert_int_equal(w.last.status, WALK_SYSCALL);
 	assert_int_equal(w.last.wait_reason, 19);
+	assert_int_equal(w.last.tracking_seq, 201);
 	assert_int_equal(w.last.waitsince_ns, 987654321);
 	assert_true(w.last.is_system);
 }
@@ -516,6 +547,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_goroutine_is_given_once),
+		cmocka_unit_test(a_walk_in_steps_gives_the_same),
 		cmocka_unit_test(fields_are_read_from_their_places),
 		cmocka_unit_test(fields_that_a_version_lacks_are_zero),
 		cmocka_unit_test(dead_and_idle_ones_are_left_out),

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "census/walk.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/bytes.h"
-#include "base/cleanup.h"
 
 #define CHUNK	     MEM_BATCH_MAX
 #define SPAN_MAX     1024 /* bytes from the first to the last field of a g; 170 in Go 1.27 */
@@ -33,11 +33,20 @@ struct known_start {
 	bool is_system;
 };
 
+struct bin_at {
+	struct gobin *bin;
+	uint64_t bias;
+};
+
 struct walk {
 	struct mem *mem;
-	const struct walk_source *src;
+	struct walk_source src;
+	struct bin_at at; /* src.arg, where the facts come from an executable */
 	uint32_t span_start, span; /* of a g, what is read */
 	struct header header;
+	bool is_begun;
+	uint64_t next; /* entry of allgs */
+	unsigned int chunks;
 	uint64_t dead;
 	struct walk_result result;
 	uint64_t pointers[CHUNK];
@@ -79,6 +88,7 @@ static int span_of(const struct offsets *o, uint32_t *ret_start, uint32_t *ret_s
 	span_add(&start, &end, o->g_parent_goid, 8);
 	span_add(&start, &end, o->g_waitsince, 8);
 	span_add(&start, &end, o->g_waitreason, 1);
+	span_add(&start, &end, o->g_trackingseq, 1);
 	if (end <= start || end - start > SPAN_MAX)
 		return -ENOENT;
 	*ret_start = start;
@@ -111,7 +121,7 @@ static bool is_system(struct walk *w, uint64_t startpc)
 		return false; /* an extra M's g, in a call from C */
 	if (k->startpc != startpc) {
 		k->startpc = startpc;
-		k->is_system = w->src->is_system(startpc, w->src->arg);
+		k->is_system = w->src.is_system(startpc, w->src.arg);
 	}
 	return k->is_system;
 }
@@ -138,7 +148,7 @@ static enum verdict judge_status(uint32_t status)
 
 static enum verdict decode(const struct walk *w, const uint8_t *span, struct walk_goroutine *ret)
 {
-	const struct offsets *o = w->src->offsets;
+	const struct offsets *o = w->src.offsets;
 	uint32_t status = (uint32_t)field(w, span, o->g_atomicstatus, 4) & ~STATUS_SCAN;
 	enum verdict v = judge_status(status);
 
@@ -150,6 +160,7 @@ static enum verdict decode(const struct walk *w, const uint8_t *span, struct wal
 	ret->parent_goid = field(w, span, o->g_parent_goid, 8);
 	ret->status = status;
 	ret->wait_reason = (uint8_t)field(w, span, o->g_waitreason, 1);
+	ret->tracking_seq = (uint8_t)field(w, span, o->g_trackingseq, 1);
 	ret->waitsince_ns = (int64_t)field(w, span, o->g_waitsince, 8);
 	/* Between the status and the id of a newborn there is a moment (newproc1). */
 	if (!ret->goid || ret->goid > INT64_MAX)
@@ -173,7 +184,7 @@ static bool header_ok(const struct header *h)
 static int read_header(struct walk *w)
 {
 	for (unsigned int i = 0; i < HEADER_TRIES; i++) {
-		int err = mem_read(w->mem, w->src->allgs, &w->header, sizeof(w->header));
+		int err = mem_read(w->mem, w->src.allgs, &w->header, sizeof(w->header));
 
 		if (err)
 			return err;
@@ -190,7 +201,7 @@ static int read_pointers(struct walk *w, uint64_t i, size_t n)
 		struct header before = w->header;
 		struct mem_range r[] = {
 			{ .addr = before.array + i * 8, .size = n * 8, .buf = w->pointers },
-			{ .addr = w->src->allgs, .size = sizeof(w->header), .buf = &w->header },
+			{ .addr = w->src.allgs, .size = sizeof(w->header), .buf = &w->header },
 		};
 		int err = mem_read_many(w->mem, r, ARRAY_SIZE(r));
 
@@ -313,36 +324,54 @@ static int walk_chunk(struct walk *w, uint64_t i, size_t n, walk_fn *fn, void *a
 	return 0;
 }
 
-static int walk_all(struct walk *w, walk_fn *fn, void *arg)
+static bool is_at_limit(const struct walk *w)
 {
-	unsigned int chunks = 0;
-	uint64_t i = 0;
-	int err = read_header(w);
+	return w->next >= WALK_GOROUTINES_MAX || w->result.unread > WALK_UNREAD_MAX ||
+	       w->chunks >= CHUNKS_MAX;
+}
 
+static int walk_on(struct walk *w, size_t entries, walk_fn *fn, void *arg)
+{
+	uint64_t stop = w->next + entries;
+	int err = w->is_begun ? 0 : read_header(w);
+
+	w->is_begun = true;
 	/* len grows while we walk: the header is a new one after each chunk. */
-	while (!err && i < w->header.len) {
-		size_t n = (size_t)MIN(w->header.len - i, (uint64_t)CHUNK);
+	while (!err && w->next < w->header.len) {
+		size_t n = (size_t)MIN(w->header.len - w->next, (uint64_t)CHUNK);
 
-		if (i >= WALK_GOROUTINES_MAX || w->result.unread > WALK_UNREAD_MAX ||
-		    chunks++ >= CHUNKS_MAX) {
+		if (is_at_limit(w)) {
 			w->result.is_partial = true;
-			break;
+			return 0;
 		}
-		err = walk_chunk(w, i, n, fn, arg);
-		i += n;
-	}
-	w->result.allgs = w->header.len;
-	if (err == -ENOBUFS) {
-		w->result.is_partial = true;
-		err = 0;
+		if (w->next >= stop)
+			return -EAGAIN;
+		w->chunks++;
+		err = walk_chunk(w, w->next, n, fn, arg);
+		w->next += n;
 	}
 	return err;
 }
 
-int walk_source_run(struct mem *m, const struct walk_source *src, walk_fn *fn, void *arg,
-		    struct walk_result *ret)
+int walk_step(struct walk *w, size_t entries, walk_fn *fn, void *arg)
 {
-	_cleanup_free_ struct walk *w = NULL;
+	int err = walk_on(w, entries, fn, arg);
+
+	w->result.allgs = w->header.len;
+	if (err != -ENOBUFS)
+		return err;
+	w->result.is_partial = true;
+	return 0;
+}
+
+const struct walk_result *walk_so_far(const struct walk *w)
+{
+	return &w->result;
+}
+
+int walk_source_new(struct mem *m, const struct walk_source *src, struct walk **ret)
+{
+	struct walk *w;
 	uint32_t start, span;
 	int err = src->allgs ? span_of(src->offsets, &start, &span) : -ENOENT;
 
@@ -352,13 +381,35 @@ int walk_source_run(struct mem *m, const struct walk_source *src, walk_fn *fn, v
 	if (!w)
 		return -ENOMEM;
 	w->mem = m;
-	w->src = src;
+	w->src = *src;
 	w->span_start = start;
 	w->span = span;
-	err = walk_all(w, fn, arg);
+	*ret = w;
+	return 0;
+}
+
+void walk_free(struct walk *w)
+{
+	free(w);
+}
+
+static int run_to_end(struct walk *w, walk_fn *fn, void *arg, struct walk_result *ret)
+{
+	int err = walk_step(w, SIZE_MAX / 2, fn, arg);
+
 	if (!err)
 		*ret = w->result;
+	walk_free(w);
 	return err;
+}
+
+int walk_source_run(struct mem *m, const struct walk_source *src, walk_fn *fn, void *arg,
+		    struct walk_result *ret)
+{
+	struct walk *w = NULL;
+	int err = walk_source_new(m, src, &w);
+
+	return err ? err : run_to_end(w, fn, arg, ret);
 }
 
 bool walk_is_system_name(const char *name)
@@ -378,11 +429,6 @@ bool walk_is_system_name(const char *name)
 	return true;
 }
 
-struct bin_at {
-	struct gobin *bin;
-	uint64_t bias;
-};
-
 static bool bin_is_system(uint64_t startpc, void *arg)
 {
 	const struct bin_at *at = arg;
@@ -393,19 +439,31 @@ static bool bin_is_system(uint64_t startpc, void *arg)
 	       walk_is_system_name(name);
 }
 
-int walk_goroutines(struct mem *m, struct gobin *bin, uint64_t bias, walk_fn *fn, void *arg,
-		    struct walk_result *ret)
+int walk_new(struct mem *m, struct gobin *bin, uint64_t bias, struct walk **ret)
 {
 	const struct globals *g = gobin_globals(bin);
-	struct bin_at at = { bin, bias };
 	struct walk_source src = {
 		.offsets = gobin_offsets(bin, NULL),
 		.is_system = bin_is_system,
-		.arg = &at,
 	};
 
 	if (!src.offsets || !g || !g->global[GLOBAL_ALLGS].va)
 		return -ENOENT;
 	src.allgs = g->global[GLOBAL_ALLGS].va + bias;
-	return walk_source_run(m, &src, fn, arg, ret);
+	int err = walk_source_new(m, &src, ret);
+
+	if (err)
+		return err;
+	(*ret)->at = (struct bin_at){ bin, bias };
+	(*ret)->src.arg = &(*ret)->at;
+	return 0;
+}
+
+int walk_goroutines(struct mem *m, struct gobin *bin, uint64_t bias, walk_fn *fn, void *arg,
+		    struct walk_result *ret)
+{
+	struct walk *w = NULL;
+	int err = walk_new(m, bin, bias, &w);
+
+	return err ? err : run_to_end(w, fn, arg, ret);
 }

@@ -36,6 +36,9 @@ struct walk_goroutine {
 	uint64_t parent_goid;
 	enum walk_status status;
 	uint8_t wait_reason;
+	/* Counts, modulo 256, how often it ran and stopped (runtime.g.trackingSeq, Go 1.17 on); or
+	 * 0 */
+	uint8_t tracking_seq;
 	/*
 	 * As runtime.isSystemGoroutine() says (runtime/traceback.go): not in NumGoroutine().  The
 	 * goroutines of finalizers and cleanups are system ones even while they run the program's
@@ -69,6 +72,18 @@ typedef void walk_fn(const struct walk_goroutine *g, void *arg);
 int walk_goroutines(struct mem *m, struct gobin *bin, uint64_t bias, walk_fn *fn, void *arg,
 		    struct walk_result *ret) _must_check_;
 
+/*
+ * The same in steps, for who must not stay away for long.  m and bin are borrowed until
+ * walk_free().
+ */
+struct walk;
+int walk_new(struct mem *m, struct gobin *bin, uint64_t bias, struct walk **ret) _must_check_;
+void walk_free(struct walk *w); /* NULL is fine */
+/* About so many entries of allgs more.  0: that was all; -EAGAIN: there are more; or as above. */
+int walk_step(struct walk *w, size_t entries, walk_fn *fn, void *arg) _must_check_;
+/* So far; borrowed. */
+const struct walk_result *walk_so_far(const struct walk *w);
+
 /* The same with the facts in the caller's hand. */
 struct walk_source {
 	uint64_t allgs; /* address in memory of the slice header */
@@ -77,6 +92,7 @@ struct walk_source {
 	bool (*is_system)(uint64_t startpc, void *arg);
 	void *arg;
 };
+int walk_source_new(struct mem *m, const struct walk_source *src, struct walk **ret) _must_check_;
 int walk_source_run(struct mem *m, const struct walk_source *src, walk_fn *fn, void *arg,
 		    struct walk_result *ret) _must_check_;
 
