@@ -6,6 +6,7 @@ PREFIX ?= /usr/local
 CC     ?= gcc
 CLANG  ?= clang
 LLVM_STRIP ?= llvm-strip
+PROTOC_C ?= protoc-c
 BPFTOOL ?= $(firstword $(wildcard /usr/sbin/bpftool /usr/bin/bpftool) bpftool)
 PKG_CONFIG ?= pkg-config
 
@@ -29,7 +30,7 @@ ifeq ($(WERROR),1)
 WARN += -Werror
 endif
 
-LIBS := libbpf libdw libelf capstone zlib libevent json-c ncursesw
+LIBS := libbpf libdw libelf capstone zlib libevent json-c ncursesw libprotobuf-c
 LIB_CFLAGS := $(shell $(PKG_CONFIG) --cflags $(LIBS) 2>/dev/null)
 ifeq ($(STATIC),1)
 LIB_LIBS := $(shell $(PKG_CONFIG) --static --libs $(LIBS) 2>/dev/null) -lbz2 -llzma -lzstd
@@ -42,6 +43,7 @@ OPT := $(if $(filter 1,$(DEBUG)),-O0,-O2)
 CFLAGS ?= $(OPT) -g
 ALL_CFLAGS = -std=gnu11 -D_GNU_SOURCE $(CFLAGS) $(WARN) -Iuser -Ibpf -I$(GEN) $(LIB_CFLAGS) \
 	-fno-strict-aliasing -MMD -MP
+GEN_CFLAGS = -std=gnu11 $(CFLAGS) -I$(GEN) $(LIB_CFLAGS) -MMD -MP
 SAN_FLAGS := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 ifeq ($(SAN),1)
 CFLAGS += $(SAN_FLAGS)
@@ -56,13 +58,17 @@ VERSION := $(shell git describe --always --dirty --tags 2>/dev/null || echo unkn
 # See the file: Debian's static elfutils lacks what it defines.
 STATIC_ONLY := user/base/eu_search.c
 SRCS := $(filter-out $(if $(filter 1,$(STATIC)),,$(STATIC_ONLY)),$(wildcard user/*.c user/*/*.c))
-OBJS := $(SRCS:user/%.c=$(OBJ)/%.o)
+# Made from user/view/profile.proto; its code is not ours to warn about.
+PROTO := $(GEN)/profile.pb-c
+OBJS := $(SRCS:user/%.c=$(OBJ)/%.o) $(OBJ)/gen/profile.pb-c.o
 LIB_OBJS := $(filter-out $(OBJ)/main.o,$(OBJS))
 
 BPF_SRCS := $(wildcard bpf/*.bpf.c)
 BPF_OBJS := $(BPF_SRCS:bpf/%.bpf.c=$(OBJ)/bpf/%.bpf.o)
 BPF_HDRS := $(wildcard bpf/*.h) $(VMLINUX_H)
 SKEL := $(if $(BPF_SRCS),$(GEN)/gotide.skel.h)
+
+GENERATED := $(SKEL) $(GEN)/version.h $(PROTO).h $(GEN)/flame_script.h
 
 TESTS := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/test_*.c))
 FUZZERS := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
@@ -81,10 +87,27 @@ $(BIN): $(OBJS)
 	$(call msg,LINK,$@)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIB_LIBS) -lm
 
-$(OBJ)/%.o: user/%.c | $(SKEL) $(GEN)/version.h
+$(OBJ)/%.o: user/%.c | $(GENERATED)
 	$(call msg,CC,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) -c -o $@ $<
+
+$(OBJ)/gen/%.o: $(GEN)/%.c
+	$(call msg,CC,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(GEN_CFLAGS) -c -o $@ $<
+
+$(PROTO).h: $(PROTO).c ;
+$(PROTO).c: user/view/profile.proto
+	$(call msg,PROTOC,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(PROTOC_C) --c_out=$(@D) -Iuser/view $<
+
+# A script as a C string.
+$(GEN)/flame_script.h: user/view/flame.js
+	$(Q)mkdir -p $(@D)
+	$(Q)(echo 'static const char flame_script[] ='; \
+		sed -e 's/[\\"]/\\&/g' -e 's/.*/"&\\n"/' $<; echo ';') > $@
 
 # Rewritten only when it changes, so that a new commit does not rebuild everything.
 $(GEN)/version.h: FORCE
@@ -141,10 +164,15 @@ fuzz: ## libFuzzer targets, FUZZ_S seconds each (default 60)
 SAN_OBJ := $(OUTPUT)/san
 SAN_LIB_OBJS := $(LIB_OBJS:$(OBJ)/%=$(SAN_OBJ)/%)
 
-$(SAN_OBJ)/%.o: user/%.c | $(SKEL) $(GEN)/version.h
+$(SAN_OBJ)/%.o: user/%.c | $(GENERATED)
 	$(call msg,CC-SAN,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) -O1 $(SAN_FLAGS) -c -o $@ $<
+
+$(SAN_OBJ)/gen/%.o: $(GEN)/%.c
+	$(call msg,CC-SAN,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(GEN_CFLAGS) -O1 $(SAN_FLAGS) -c -o $@ $<
 
 $(SAN_OBJ)/libgotide.a: $(SAN_LIB_OBJS)
 	$(Q)rm -f $@
@@ -162,10 +190,15 @@ unit-binaries: $(TESTS:%=$(OUTPUT)/unit/%)
 # Fuzz targets are built by clang with everything they need instrumented.
 FUZZ_OBJ := $(OUTPUT)/fuzzobj
 FUZZ_FLAGS := -fsanitize=fuzzer-no-link,address,undefined
-$(FUZZ_OBJ)/%.o: user/%.c | $(SKEL) $(GEN)/version.h
+$(FUZZ_OBJ)/%.o: user/%.c | $(GENERATED)
 	$(call msg,CC-FUZZ,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CLANG) $(ALL_CFLAGS) -O1 $(FUZZ_FLAGS) -c -o $@ $<
+
+$(FUZZ_OBJ)/gen/%.o: $(GEN)/%.c
+	$(call msg,CC-FUZZ,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CLANG) $(GEN_CFLAGS) -O1 $(FUZZ_FLAGS) -c -o $@ $<
 
 $(FUZZ_OBJ)/libgotide.a: $(LIB_OBJS:$(OBJ)/%=$(FUZZ_OBJ)/%)
 	$(Q)rm -f $@

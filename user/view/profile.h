@@ -11,6 +11,7 @@
 
 #include "base/vec.h"
 #include "gobin/gobin.h"
+#include "view/symbols.h"
 
 #define PROFILE_VALUES_MAX 4
 
@@ -46,11 +47,26 @@ struct profile {
 	const char *exe, *build_id; /* borrowed */
 	uint64_t map_start, map_end, map_offset; /* of the executable's text */
 	const char *comment; /* one line about how it was obtained, or NULL */
+	/* Instead of bin and bias where not NULL, so that writers share what they learn; borrowed.
+	 */
+	struct symbols *symbols;
 };
 
+/* Of the frames of a sample: what stands above those that were not read. */
+#define PROFILE_CUT "[callers not read]"
+/* And for an address without a function: C code, the vDSO. */
+#define PROFILE_UNKNOWN "[unknown]"
+
+/* Shown to people: wrappers and the bottom of every goroutine are not (as in Go's own profiles). */
+bool profile_is_shown(const struct symbol_frame *f);
+
+/* Of what it owns: the list of samples. */
 void profile_release(struct profile *p);
 
-/* Gzipped profile.proto that `go tool pprof` opens: functions, lines and inlined frames inside. */
+/*
+ * Gzipped profile.proto that `go tool pprof` opens: functions, lines and inlined frames inside.
+ * Written piece by piece: memory is that of the distinct places.
+ */
 int profile_write_pprof(const struct profile *p, FILE *f) _must_check_;
 /* "root;...;leaf value" lines for flamegraph.pl, sorted, samples of equal names added up. */
 int profile_write_folded(const struct profile *p, FILE *f) _must_check_;
