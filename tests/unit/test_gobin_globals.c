@@ -13,6 +13,8 @@
 /* Where the test's globals lie in data. */
 #define ALLGS	     0x200
 #define MBUCKETS     0x240
+#define ALLP	     0x260
+#define RATE	     0x290
 #define REASONS	     0x300
 #define SCHED	     0x1000
 #define MHEAP	     0x2000
@@ -26,6 +28,7 @@
 #define CALL(on, name) LEA(on) "e8 @runtime.(*" name ";"
 #define PAUSES	       LOAD("4010") LOAD("4018") LOAD("4020") LOAD("4028") LOAD("4030")
 #define NUMGC	       LOAD32("4038") LOAD32("403c") LOAD("4040")
+#define TWO_SLICES     LOAD("260") LOAD("268") LOAD("270") LOAD("280") LOAD("288") LOAD("290")
 #define SCHEDTRACE \
 	LOAD("1018") LOAD32("1020") LOAD32("1024") LOAD("1028") LOAD32("1030") LOAD32("1034")
 
@@ -43,24 +46,29 @@
 /* resetLive: mov %rbx,0x58(%rax) */
 #define RESETLIVE "48 89 58 58 c3"
 
-#define COMMON                                                                                  \
-	{ "runtime.nothing", "c3" }, { "runtime.gcWriteBarrier2", "c3" },                       \
-		{ "runtime.(*mheap).grow", "c3" },                                              \
-		{ "runtime.(*gcControllerState).update", "c3" },                                \
-		{ "runtime.(*gcControllerState).resetLive", RESETLIVE },                        \
-		{ "runtime.gopark", GOPARK },                                                   \
-		{ "runtime.allgadd",                                                            \
-		  LOAD("200") LOAD("208") LOAD("210") LOAD("220") LOAD32("400") "c3" },         \
-		{ "runtime.mProf_FlushLocked", LOAD32("230") LOAD("240") LOAD("250") "c3" },    \
-		{ "runtime.waitReason.String", "3c 03 73 07" LEA("300") "c3" },                 \
-		{ "runtime.gcMarkTermination", PAUSES NUMGC "c3" },                             \
-		{ "runtime.caller",                                                             \
-		  CALL("2000", "mheap).grow") CALL("2000", "mheap).grow")                       \
-			  CALL("2000", "mheap).grow") CALL("2800", "mheap).grow") "c3" },       \
-	{                                                                                       \
-		"runtime.other", CALL("3000", "gcControllerState).update")                      \
-					 CALL("3000", "gcControllerState).update")              \
-						 CALL("3000", "gcControllerState).update") "c3" \
+#define COMMON                                                                                    \
+	{ "runtime.nothing", "c3" }, { "runtime.gcWriteBarrier2", "c3" },                         \
+		{ "runtime.(*mheap).grow", "c3" },                                                \
+		{ "runtime.(*gcControllerState).update", "c3" },                                  \
+		{ "runtime.(*gcControllerState).resetLive", RESETLIVE },                          \
+		{ "runtime.gopark", GOPARK },                                                     \
+		{ "runtime.allgadd",                                                              \
+		  LOAD("200") LOAD("208") LOAD("210") LOAD("220") LOAD32("400") "c3" },           \
+		{ "runtime.mProf_FlushLocked", LOAD32("230") LOAD("240") LOAD("250") "c3" },      \
+		{ "runtime.preemptall", LOAD("260") LOAD("268") LOAD("280") LOAD32("288") "c3" }, \
+		{ "runtime.procresize",                                                           \
+		  LOAD("260") LOAD("268") LOAD("270") LOAD("280") LOAD("288") LOAD("290") "c3" }, \
+		{ "runtime.profilealloc", LEA("2a0") LOAD("290") LOAD32("298") "c3" },            \
+		{ "runtime.allocmcache", LOAD("2a0") LOAD("290") LOAD("298") "c3" },              \
+		{ "runtime.waitReason.String", "3c 03 73 07" LEA("300") "c3" },                   \
+		{ "runtime.gcMarkTermination", PAUSES NUMGC "c3" },                               \
+		{ "runtime.caller",                                                               \
+		  CALL("2000", "mheap).grow") CALL("2000", "mheap).grow")                         \
+			  CALL("2000", "mheap).grow") CALL("2800", "mheap).grow") "c3" },         \
+	{                                                                                         \
+		"runtime.other", CALL("3000", "gcControllerState).update")                        \
+					 CALL("3000", "gcControllerState).update")                \
+						 CALL("3000", "gcControllerState).update") "c3"   \
 	}
 
 static struct offsets sample_offsets(void)
@@ -137,6 +145,8 @@ static void test_all(void **state)
 	assert_global(&g, GLOBAL_ALLGS, ALLGS, 3, 3);
 	assert_global(&g, GLOBAL_MBUCKETS, MBUCKETS, 1, 1);
 	assert_global(&g, GLOBAL_WAITREASONSTRINGS, REASONS, 1, 1);
+	assert_global(&g, GLOBAL_ALLP, ALLP, 5, 5);
+	assert_global(&g, GLOBAL_MEMPROFILERATE, RATE, 2, 2);
 	assert_global(&g, GLOBAL_MEMSTATS, MEMSTATS, 8, 8);
 	assert_global(&g, GLOBAL_SCHED, SCHED, 6, 6);
 	assert_global(&g, GLOBAL_MHEAP, MHEAP, 3, 4);
@@ -193,9 +203,14 @@ static void test_other_version(void **state)
 
 static void test_absent(void **state)
 {
-	static const struct ci_func f[] = { { "runtime.allgadd", LOAD("200") LOAD("208") "c3" },
-					    { "runtime.waitReason.String",
-					      LEA("300") LEA("310") "c3" } };
+	static const struct ci_func f[] = {
+		{ "runtime.allgadd", LOAD("200") LOAD("208") "c3" },
+		{ "runtime.waitReason.String", LEA("300") LEA("310") "c3" },
+		{ "runtime.preemptall", LOAD("260") LOAD("268") LOAD("280") LOAD("288") "c3" },
+		{ "runtime.procresize", TWO_SLICES "c3" },
+		{ "runtime.profilealloc", LOAD("290") "c3" },
+		{ "runtime.allocmcache", LOAD("298") "c3" }
+	};
 	const struct offsets o = sample_offsets();
 	char names[1][GLOBAL_REASON_MAX];
 	struct globals g;

@@ -34,6 +34,10 @@ enum source {
 	SOURCE_NEWPROC1,
 	SOURCE_GOPARK,
 	SOURCE_RESET_LIVE,
+	SOURCE_PREEMPTALL,
+	SOURCE_PROCRESIZE,
+	SOURCE_PROFILEALLOC,
+	SOURCE_ALLOCMCACHE,
 	SOURCE_MAX,
 };
 
@@ -46,6 +50,10 @@ static const char *const source_names[SOURCE_MAX] = {
 	[SOURCE_NEWPROC1] = "runtime.newproc1",
 	[SOURCE_GOPARK] = "runtime.gopark",
 	[SOURCE_RESET_LIVE] = "runtime.(*gcControllerState).resetLive",
+	[SOURCE_PREEMPTALL] = "runtime.preemptall",
+	[SOURCE_PROCRESIZE] = "runtime.procresize",
+	[SOURCE_PROFILEALLOC] = "runtime.profilealloc",
+	[SOURCE_ALLOCMCACHE] = "runtime.allocmcache",
 };
 
 /* An instruction's reference to a global. */
@@ -103,6 +111,8 @@ const char *global_name(enum global g)
 		[GLOBAL_GCCONTROLLER] = "gcController",
 		[GLOBAL_MBUCKETS] = "mbuckets",
 		[GLOBAL_WAITREASONSTRINGS] = "waitReasonStrings",
+		[GLOBAL_ALLP] = "allp",
+		[GLOBAL_MEMPROFILERATE] = "MemProfileRate",
 	};
 
 	return (unsigned int)g < GLOBAL_MAX ? names[g] : "unknown";
@@ -190,6 +200,16 @@ static bool has_ref(const refs_t *refs, uint64_t to)
 	return false;
 }
 
+/* Whether the eight bytes there are loaded. */
+static bool has_load(const refs_t *refs, uint64_t to)
+{
+	vec_for_each (refs, r) {
+		if (r->to == to && r->is_load && r->size == 8)
+			return true;
+	}
+	return false;
+}
+
 /* ---- one finder per kind of global ---- */
 
 #define REFUSE(g, i, ...) \
@@ -243,6 +263,67 @@ static int find_mbuckets(const struct finder *f, struct globals *g)
 		}
 	}
 	REFUSE(g, GLOBAL_MBUCKETS, "mProf_FlushLocked loads no pointer from data");
+	return 0;
+}
+
+/*
+ * preemptall loads pointer and length of one slice only, allp; procresize refers to its capacity as
+ * well (runtime/proc.go).
+ */
+static int find_allp(const struct finder *f, struct globals *g)
+{
+	_cleanup_(refs_release) refs_t loops = { 0 }, resizes = { 0 };
+	uint64_t found = 0;
+	size_t n = 0;
+	int err = read_refs(f, SOURCE_PREEMPTALL, &loops);
+
+	if (!err)
+		err = read_refs(f, SOURCE_PROCRESIZE, &resizes);
+	if (err)
+		return err;
+	vec_for_each (&loops, r) {
+		if (r->to % 8 || r->to == found || !has_load(&loops, r->to) ||
+		    !has_load(&loops, r->to + 8))
+			continue;
+		if (!has_ref(&resizes, r->to) || !has_ref(&resizes, r->to + 8) ||
+		    !has_ref(&resizes, r->to + 16))
+			continue;
+		found = r->to;
+		n++;
+	}
+	if (n == 1)
+		global_set(g, GLOBAL_ALLP, found, 5, 5, 0);
+	else
+		REFUSE(g, GLOBAL_ALLP, "%zu slices in preemptall, not one", n);
+	return 0;
+}
+
+/*
+ * Both draw the next sample (runtime/malloc.go, nextSample, which is inlined): the rate is the one
+ * word that both load.
+ */
+static int find_rate(const struct finder *f, struct globals *g)
+{
+	_cleanup_(refs_release) refs_t samples = { 0 }, caches = { 0 };
+	uint64_t found = 0;
+	size_t n = 0;
+	int err = read_refs(f, SOURCE_PROFILEALLOC, &samples);
+
+	if (!err)
+		err = read_refs(f, SOURCE_ALLOCMCACHE, &caches);
+	if (err)
+		return err;
+	vec_for_each (&samples, r) {
+		if (r->to % 8 || r->to == found || !has_load(&samples, r->to) ||
+		    !has_load(&caches, r->to))
+			continue;
+		found = r->to;
+		n++;
+	}
+	if (n == 1)
+		global_set(g, GLOBAL_MEMPROFILERATE, found, 2, 2, 0);
+	else
+		REFUSE(g, GLOBAL_MEMPROFILERATE, "%zu words in both samplers, not one", n);
 	return 0;
 }
 
@@ -560,6 +641,10 @@ int globals_find(struct elf *e, struct pclntab *t, const struct moduledata *md,
 	if (!err)
 		err = note(find_reasons(&f, &g), GLOBAL_WAITREASONSTRINGS, SOURCE_REASON_STRING,
 			   &g);
+	if (!err)
+		err = note(find_allp(&f, &g), GLOBAL_ALLP, SOURCE_PREEMPTALL, &g);
+	if (!err)
+		err = note(find_rate(&f, &g), GLOBAL_MEMPROFILERATE, SOURCE_PROFILEALLOC, &g);
 	if (!err)
 		err = note(find_memstats(&f, o, &g), GLOBAL_MEMSTATS, SOURCE_MARK_TERMINATION, &g);
 	if (!err)

@@ -28,6 +28,8 @@ static const struct {
 } renamed[] = {
 	{ "runqsize", "runq.size" }, /* 1.26: gQueue counts its own length */
 	{ "gcMiscSys", "gc_sys" }, /* 1.15 */
+	{ "ts", "pp" }, /* up to 1.22, of timer: the P, then what of the P holds it */
+	{ "state", "status" }, /* up to 1.22, of timer: other values, too */
 	{ "c.maybeTraceablePtr.vu", "c" }, /* up to 1.25: a plain *hchan */
 };
 
@@ -142,6 +144,7 @@ static void compose_1_18(const struct offsets_table *t, struct offsets *ret)
 		    !strcmp(fields[i].type, "runtime.mstats"))
 			offsets_set(ret, i, OFFSET_NONE);
 	}
+	ret->p_timers = OFFSET_NONE; /* p.limiterEvent, which lies before it, is of 1.19 */
 	ret->gcc_gcpercent = 0;
 	ret->gcc_heapgoal = 104;
 	ret->gcc_heaplive = 120;

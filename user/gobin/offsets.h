@@ -107,6 +107,28 @@
 	X(hsd_tinyalloccount, "runtime.heapStatsDelta", "tinyAllocCount")   \
 	X(hsd_largefreecount, "runtime.heapStatsDelta", "largeFreeCount")   \
 	X(hsd_smallfreecount, "runtime.heapStatsDelta", "smallFreeCount")   \
+	X(bkt_size, "runtime.bucket", "")                                   \
+	X(bkt_allnext, "runtime.bucket", "allnext")                         \
+	X(bkt_typ, "runtime.bucket", "typ")                                 \
+	X(bkt_objsize, "runtime.bucket", "size")                            \
+	X(bkt_nstk, "runtime.bucket", "nstk")                               \
+	X(mrec_size, "runtime.memRecord", "")                               \
+	X(mrec_allocs, "runtime.memRecord", "active.allocs")                \
+	X(mrec_frees, "runtime.memRecord", "active.frees")                  \
+	X(mrec_alloc_bytes, "runtime.memRecord", "active.alloc_bytes")      \
+	X(mrec_free_bytes, "runtime.memRecord", "active.free_bytes")        \
+	X(mrec_future, "runtime.memRecord", "future")                       \
+	X(timers_heap, "runtime.timers", "heap")                            \
+	X(twhen_size, "runtime.timerWhen", "")                              \
+	X(twhen_timer, "runtime.timerWhen", "timer")                        \
+	X(timer_size, "runtime.timer", "")                                  \
+	X(timer_ts, "runtime.timer", "ts")                                  \
+	X(timer_when, "runtime.timer", "when")                              \
+	X(timer_period, "runtime.timer", "period")                          \
+	X(timer_f, "runtime.timer", "f")                                    \
+	X(timer_arg, "runtime.timer", "arg")                                \
+	X(timer_nextwhen, "runtime.timer", "nextwhen")                      \
+	X(timer_state, "runtime.timer", "state")                            \
 	X(moduledata_gofunc, "runtime.moduledata", "gofunc")
 
 struct offsets {
