@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "census/account.h"
 
+#include <string.h>
+
 #include "base/bytes.h"
 
 #define ADDRESS_END  (INT64_C(1) << 47)
@@ -9,6 +11,7 @@
 #define HSD_DELTAS   3 /* runtime/mstats.go, consistentHeapStats.stats */
 #define HSD_SIZE_MAX 4096 /* 1168 in Go 1.27 */
 #define CLASSES_MAX  256 /* of allocation size; 68 so far */
+#define PAUSES	     256 /* runtime/mstats.go, len(memstats.pause_ns) */
 #define READ_TRIES   3 /* a sum over deltas can be caught half-way */
 
 /* runtime.heapStatsDelta summed over its three generations. */
@@ -27,30 +30,13 @@ struct wanted {
 /* What is read but not handed on as it is. */
 struct parts {
 	int64_t heap_free, mst_idle, stacks_sys, mspan, mcache, buckhash, gcmisc, other;
+	int64_t total_free, percent_goal, sweep_trigger, triggered;
 	int64_t goidgen;
 };
 
 void account_clear(struct account *a)
 {
-	*a = (struct account){
-		.heap_live_bytes = -1,
-		.heap_marked_bytes = -1,
-		.heap_inuse_bytes = -1,
-		.heap_idle_bytes = -1,
-		.heap_released_bytes = -1,
-		.heap_objects = -1,
-		.heap_goal_bytes = -1,
-		.total_alloc_bytes = -1,
-		.memory_limit_bytes = -1,
-		.gc_percent = -1,
-		.stacks_inuse_bytes = -1,
-		.other_sys_bytes = -1,
-		.gc_cycles = -1,
-		.forced_gc_cycles = -1,
-		.gc_pause_total_ns = -1,
-		.last_gc_unix_ns = -1,
-		.goids = -1,
-	};
+	memset(a, 0xff, sizeof(*a));
 }
 
 /*
@@ -58,7 +44,7 @@ void account_clear(struct account *a)
  */
 static int read_wanted(struct mem *m, const struct wanted *want, size_t n)
 {
-	struct mem_range ranges[32];
+	struct mem_range ranges[48];
 	uint64_t values[ARRAY_SIZE(ranges)] = { 0 };
 	size_t which[ARRAY_SIZE(ranges)], n_ranges = 0;
 	int err;
@@ -102,8 +88,12 @@ static int read_numbers(struct mem *m, const struct account_source *src, struct 
 		{ mst, o->mst_heap_released, 8, &a->heap_released_bytes },
 		{ gcc, o->gcc_heapfree, 8, &p->heap_free },
 		{ mst, o->mst_heap_idle, 8, &p->mst_idle },
-		{ gcc, o->gcc_heapgoal, 8, &a->heap_goal_bytes },
+		{ gcc, o->gcc_heapgoal, 8, &p->percent_goal },
+		{ gcc, o->gcc_sweepmin, 8, &p->sweep_trigger },
+		{ gcc, o->gcc_triggered, 8, &p->triggered },
 		{ gcc, o->gcc_totalalloc, 8, &a->total_alloc_bytes },
+		{ gcc, o->gcc_totalfree, 8, &p->total_free },
+		{ gcc, o->gcc_mappedready, 8, &a->mapped_ready_bytes },
 		{ gcc, o->gcc_memorylimit, 8, &a->memory_limit_bytes },
 		{ gcc, o->gcc_gcpercent, 4, &a->gc_percent },
 		{ mst, o->mst_stacks_inuse, 8, &a->stacks_inuse_bytes },
@@ -196,7 +186,7 @@ static bool is_plausible(const struct account *a)
 	    !is_pages(a->heap_idle_bytes, OS_PAGE) || !is_pages(a->heap_released_bytes, OS_PAGE))
 		return false;
 	if (!is_size(a->heap_live_bytes) || !is_size(a->heap_marked_bytes) ||
-	    !is_size(a->other_sys_bytes) || a->heap_objects < -1)
+	    !is_size(a->other_sys_bytes) || !is_size(a->mapped_ready_bytes) || a->heap_objects < -1)
 		return false;
 	if (a->gc_cycles != -1 && a->forced_gc_cycles > a->gc_cycles)
 		return false;
@@ -215,20 +205,82 @@ static int64_t sum_known(const int64_t *values, size_t n)
 	return sum;
 }
 
-/* What the runtime holds besides heap and stacks. */
-static int64_t other_sys(const struct account *a, const struct parts *p,
-			 const struct heap_stats *hs)
+/* Spans of neither heap nor stacks: the collector's work buffers and pointer masks. */
+static int64_t gc_spans(const struct account *a, const struct parts *p, const struct heap_stats *hs)
 {
-	const int64_t known[] = { p->stacks_sys, p->mspan,  p->mcache,
-				  p->buckhash,	 p->gcmisc, p->other };
-	int64_t sum = sum_known(known, ARRAY_SIZE(known)), spans;
+	int64_t spans;
 
-	if (sum < 0 || !hs->is_known || p->heap_free < 0 || a->heap_inuse_bytes < 0)
-		return sum;
-	/* Spans of neither: the collector's work buffers and pointer masks, which GCSys has too. */
+	if (!hs->is_known || p->heap_free < 0 || a->heap_inuse_bytes < 0)
+		return -1;
 	spans = (int64_t)(hs->committed - hs->in_stacks - (uint64_t)a->heap_inuse_bytes -
 			  (uint64_t)p->heap_free);
-	return spans > 0 && spans < ADDRESS_END ? sum_known((int64_t[]){ sum, spans }, 2) : sum;
+	return spans >= 0 && spans < ADDRESS_END ? spans : -1;
+}
+
+/* What the runtime holds besides heap and stacks; GCSys has the spans too. */
+static int64_t other_sys(const struct account *a, const struct parts *p)
+{
+	const int64_t known[] = { p->stacks_sys,
+				  p->mspan,
+				  p->mcache,
+				  p->buckhash,
+				  p->gcmisc,
+				  p->other,
+				  MAX(a->gc_spans_bytes, 0) };
+
+	return sum_known(known, ARRAY_SIZE(known));
+}
+
+/* ---- the goal, as runtime/mgcpacer.go has it ---- */
+
+#define GOAL_NONE     UINT64_MAX
+#define GOAL_HEADROOM (1 << 20) /* memoryLimitMinHeapGoalHeadroom */
+#define GOAL_PERCENT  3 /* memoryLimitHeapGoalHeadroomPercent, Go 1.21 on */
+#define GOAL_RUNWAY   (64 << 10) /* minRunway */
+
+/*
+ * memoryLimitHeapGoal(): what the limit leaves for the heap.  -EAGAIN: the numbers were caught
+ * half-way.  -ENOENT: not known; Go 1.20 was not at hand to see what it takes off.
+ */
+static int limit_goal(const struct account *a, const struct parts *p, unsigned int minor,
+		      uint64_t *ret)
+{
+	uint64_t limit = (uint64_t)a->memory_limit_bytes, ready = (uint64_t)a->mapped_ready_bytes;
+	uint64_t heap = (uint64_t)p->heap_free + (uint64_t)(a->total_alloc_bytes - p->total_free);
+	uint64_t marked = (uint64_t)a->heap_marked_bytes, headroom = GOAL_HEADROOM;
+	uint64_t taken = ready - heap + (ready > limit ? ready - limit : 0), goal = limit - taken;
+
+	if (minor < 19 || minor == 20 || a->mapped_ready_bytes < 0 || p->heap_free < 0 ||
+	    a->total_alloc_bytes < 0 || p->total_free < 0 || a->heap_marked_bytes < 0)
+		return -ENOENT;
+	if (heap > ready)
+		return -EAGAIN;
+	*ret = marked;
+	if (taken >= limit)
+		return 0;
+	if (minor > 20)
+		headroom = MAX(goal / 100 * GOAL_PERCENT, headroom);
+	goal = goal < headroom || goal - headroom < headroom ? headroom : goal - headroom;
+	*ret = MAX(goal, marked);
+	return 0;
+}
+
+/* heapGoalInternal(); -1 if it is not known, or so far off that it is none. */
+static int64_t heap_goal(const struct account *a, const struct parts *p, unsigned int minor)
+{
+	uint64_t goal = (uint64_t)p->percent_goal, by_limit = GOAL_NONE;
+	bool has_limit = a->memory_limit_bytes >= 0 && a->memory_limit_bytes != INT64_MAX;
+
+	/* Off is the biggest number, and not known reads the same: then a limit alone decides. */
+	if (has_limit && limit_goal(a, p, minor, &by_limit))
+		return -1;
+	if (by_limit < goal)
+		return by_limit < (uint64_t)ADDRESS_END ? (int64_t)by_limit : -1;
+	if (p->sweep_trigger >= 0)
+		goal = MAX(goal, (uint64_t)p->sweep_trigger);
+	if (p->triggered >= 0)
+		goal = MAX(goal, (uint64_t)p->triggered + GOAL_RUNWAY);
+	return goal < (uint64_t)ADDRESS_END ? (int64_t)goal : -1;
 }
 
 static void put_together(struct account *a, const struct parts *p, const struct heap_stats *hs)
@@ -240,7 +292,9 @@ static void put_together(struct account *a, const struct parts *p, const struct 
 		a->stacks_inuse_bytes = (int64_t)hs->in_stacks;
 		a->heap_objects = (int64_t)hs->objects;
 	}
-	a->other_sys_bytes = other_sys(a, p, hs);
+	a->gc_spans_bytes = gc_spans(a, p, hs);
+	a->other_sys_bytes = other_sys(a, p);
+	a->stacks_sys_bytes = sum_known((int64_t[]){ p->stacks_sys, a->stacks_inuse_bytes }, 2);
 	a->goids = p->goidgen;
 	/* An int32: off is -1. */
 	if (a->gc_percent > INT32_MAX)
@@ -249,27 +303,54 @@ static void put_together(struct account *a, const struct parts *p, const struct 
 
 static int read_once(struct mem *m, const struct account_source *src, struct account *a)
 {
-	struct parts p = {
-		.heap_free = -1,
-		.mst_idle = -1,
-		.stacks_sys = -1,
-		.mspan = -1,
-		.mcache = -1,
-		.buckhash = -1,
-		.gcmisc = -1,
-		.other = -1,
-		.goidgen = -1,
-	};
 	struct heap_stats hs = { 0 };
+	struct parts p;
 	int err;
 
+	memset(&p, 0xff, sizeof(p)); /* -1 */
 	account_clear(a);
 	err = read_numbers(m, src, a, &p);
 	if (!err)
 		err = read_heap_stats(m, src, &hs);
-	if (!err)
-		put_together(a, &p, &hs);
-	return err;
+	if (err)
+		return err;
+	put_together(a, &p, &hs);
+	a->heap_goal_bytes = heap_goal(a, &p, src->go_minor);
+	return 0;
+}
+
+/* The ring of the last pauses; the one of cycle n, counted from 1, is at (n + 255) % 256. */
+static int read_pauses(struct mem *m, const struct account_source *src, struct account *a)
+{
+	uint8_t ring[PAUSES * 8];
+	struct bytes b = bytes_of(ring, sizeof(ring));
+	int err;
+
+	if (!src->memstats || src->offsets->mst_pause_ns == OFFSET_NONE || a->gc_cycles < 1)
+		return 0;
+	err = mem_read(m, src->memstats + src->offsets->mst_pause_ns, ring, sizeof(ring));
+	if (err)
+		return err;
+	for (unsigned int i = 0; i < PAUSES; i++) {
+		int64_t ns = (int64_t)bytes_u64(&b);
+
+		a->gc_pause_max_ns = MAX(a->gc_pause_max_ns, ns);
+		if (i == (uint64_t)(a->gc_cycles - 1) % PAUSES)
+			a->gc_pause_last_ns = MAX(ns, -1);
+	}
+	return 0;
+}
+
+/* Every g but the threads' own is allocated in the heap (runtime/proc.go, malg). */
+static void read_heap_addr(struct mem *m, const struct account_source *src, struct account *a)
+{
+	uint64_t array, g;
+
+	if (!src->allgs || mem_read_u64(m, src->allgs, &array) || !array ||
+	    mem_read_u64(m, array, &g))
+		return;
+	if (g && g < (uint64_t)ADDRESS_END)
+		a->heap_addr = (int64_t)g;
 }
 
 int account_source_read(struct mem *m, const struct account_source *src, struct account *ret)
@@ -282,10 +363,14 @@ int account_source_read(struct mem *m, const struct account_source *src, struct 
 
 		if (err)
 			return err;
-		if (is_plausible(&a)) {
-			*ret = a;
-			return 0;
-		}
+		if (!is_plausible(&a))
+			continue;
+		err = read_pauses(m, src, &a);
+		if (err)
+			return err;
+		read_heap_addr(m, src, &a);
+		*ret = a;
+		return 0;
 	}
 	return -EBADMSG;
 }
@@ -293,7 +378,11 @@ int account_source_read(struct mem *m, const struct account_source *src, struct 
 int account_read(struct mem *m, const struct gobin *bin, uint64_t bias, struct account *ret)
 {
 	const struct globals *g = gobin_globals(bin);
-	struct account_source src = { .offsets = gobin_offsets(bin, NULL) };
+	const struct goversion *version = &gobin_info(bin)->version;
+	struct account_source src = {
+		.offsets = gobin_offsets(bin, NULL),
+		.go_minor = version->major == 1 ? version->minor : 0,
+	};
 	const struct {
 		enum global global;
 		uint64_t *va;
@@ -301,6 +390,7 @@ int account_read(struct mem *m, const struct gobin *bin, uint64_t bias, struct a
 		{ GLOBAL_GCCONTROLLER, &src.gccontroller },
 		{ GLOBAL_MEMSTATS, &src.memstats },
 		{ GLOBAL_SCHED, &src.sched },
+		{ GLOBAL_ALLGS, &src.allgs },
 	};
 
 	if (!src.offsets || !g)

@@ -68,6 +68,7 @@
 	X(gcc_gcpercent, "runtime.gcControllerState", "gcPercent")          \
 	X(gcc_memorylimit, "runtime.gcControllerState", "memoryLimit")      \
 	X(gcc_heapgoal, "runtime.gcControllerState", "gcPercentHeapGoal")   \
+	X(gcc_sweepmin, "runtime.gcControllerState", "sweepDistMinTrigger") \
 	X(gcc_triggered, "runtime.gcControllerState", "triggered")          \
 	X(gcc_heaplive, "runtime.gcControllerState", "heapLive")            \
 	X(gcc_heapmarked, "runtime.gcControllerState", "heapMarked")        \
@@ -76,6 +77,7 @@
 	X(gcc_heapfree, "runtime.gcControllerState", "heapFree")            \
 	X(gcc_totalalloc, "runtime.gcControllerState", "totalAlloc")        \
 	X(gcc_totalfree, "runtime.gcControllerState", "totalFree")          \
+	X(gcc_mappedready, "runtime.gcControllerState", "mappedReady")      \
 	X(mst_heapstats, "runtime.mstats", "heapStats.stats")               \
 	X(mst_heap_live, "runtime.mstats", "heap_live")                     \
 	X(mst_heap_marked, "runtime.mstats", "heap_marked")                 \
