@@ -116,6 +116,113 @@ static void memory_that_is_absent_or_absurd_is_unknown(void **state)
 	assert_int_equal(mem.shmem_bytes, -1);
 }
 
+static void rollup_is_summed_over_mappings(void **state)
+{
+	struct procfs_rollup r;
+
+	(void)state;
+	/* In the first of three that adjoin each other; the others have no name either. */
+	assert_int_equal(procfs_rollup(PROC, 106, 0xc0003fffff, &r), 0);
+	assert_int_equal(r.rss_bytes,
+			 (701 + 40 + 31 + 101 + 3001 + 503 + 307 + 17 + 19 + 11) * 1024);
+	assert_int_equal(r.anon_bytes, (37 + 31 + 101 + 3001 + 503 + 307 + 17 + 19 + 11) * 1024);
+	assert_int_equal(r.lazyfree_bytes, (3 + 211) * 1024);
+	assert_int_equal(r.anon_huge_bytes, 2048 * 1024);
+	assert_int_equal(r.swap_bytes, 13 * 1024);
+	assert_int_equal(r.heap_size_bytes, (4096 + 8192) * 1024);
+	assert_int_equal(r.heap_anon_bytes, (3001 + 503) * 1024);
+	assert_int_equal(r.heap_lazyfree_bytes, 211 * 1024);
+	/* bss, and the runtime's; not what has another name, a file or C's heap */
+	assert_int_equal(r.unnamed_anon_bytes, (31 + 307 + 17) * 1024);
+}
+
+static void rollup_without_a_heap_is_the_kernels(void **state)
+{
+	struct procfs_rollup r;
+
+	(void)state;
+	assert_int_equal(procfs_rollup(PROC, 106, 0, &r), 0);
+	assert_int_equal(r.rss_bytes, 4731 * 1024);
+	assert_int_equal(r.anon_bytes, 4027 * 1024);
+	assert_int_equal(r.lazyfree_bytes, 214 * 1024);
+	assert_int_equal(r.heap_size_bytes, -1);
+	assert_int_equal(r.heap_anon_bytes, -1);
+	assert_int_equal(r.unnamed_anon_bytes, -1);
+	/* Just past the heap's last mapping. */
+	assert_int_equal(procfs_rollup(PROC, 106, 0xc004800000, &r), 0);
+	assert_int_equal(r.anon_bytes, 4027 * 1024);
+	assert_int_equal(r.heap_anon_bytes, -1);
+	assert_int_equal(r.heap_lazyfree_bytes, -1);
+	assert_int_equal(r.unnamed_anon_bytes, -1);
+}
+
+static void rollup_of_old_kernels_has_gaps(void **state)
+{
+	struct procfs_rollup r = { .rss_bytes = 5 };
+
+	(void)state;
+	assert_int_equal(procfs_rollup(PROC, 107, 0xc000000000, &r), 0);
+	assert_int_equal(r.rss_bytes, 3001 * 1024);
+	assert_int_equal(r.heap_anon_bytes, 3001 * 1024);
+	assert_int_equal(r.lazyfree_bytes, -1);
+	assert_int_equal(r.heap_lazyfree_bytes, -1);
+	r.rss_bytes = 5;
+	assert_int_equal(procfs_rollup(PROC, 107, 0, &r), -ENOENT);
+	assert_int_equal(procfs_rollup(PROC, NO_PID, 1, &r), -ESRCH);
+	assert_int_equal(r.rss_bytes, 5);
+}
+
+static void rollup_of_too_many_mappings_is_the_kernels(void **state)
+{
+	char root[] = "/tmp/procfs.XXXXXX", path[PATH_MAX];
+	struct procfs_rollup r;
+	FILE *f;
+
+	(void)state;
+	assert_non_null(mkdtemp(root));
+	snprintf(path, sizeof(path), "%s/7", root);
+	assert_int_equal(mkdir(path, 0700), 0);
+	snprintf(path, sizeof(path), "%s/7/smaps", root);
+	f = fopen(path, "w");
+	assert_non_null(f);
+	for (unsigned int i = 0; i <= PROCFS_MAPPINGS_MAX; i++)
+		fprintf(f, "%x000-%x000 rw-p 00000000 00:00 0 \nAnonymous: 1 kB\n", 2 * i + 16,
+			2 * i + 17);
+	fclose(f);
+	snprintf(path, sizeof(path), "%s/7/smaps_rollup", root);
+	f = fopen(path, "w");
+	assert_non_null(f);
+	fputs("10000-90000 ---p 00000000 00:00 0 [rollup]\nAnonymous: 4711 kB\n", f);
+	fclose(f);
+	assert_int_equal(procfs_rollup(root, 7, 0x10000, &r), 0);
+	assert_int_equal(r.anon_bytes, 4711 * 1024);
+	assert_int_equal(r.heap_anon_bytes, -1);
+	unlink(path);
+	snprintf(path, sizeof(path), "%s/7/smaps", root);
+	unlink(path);
+	snprintf(path, sizeof(path), "%s/7", root);
+	rmdir(path);
+	rmdir(root);
+}
+
+static void rollup_of_this_process(void **state)
+{
+	const size_t size = 5 << 20;
+	struct procfs_rollup before, r;
+	char *p;
+
+	(void)state;
+	assert_int_equal(procfs_rollup("/proc", getpid(), (uintptr_t)&before, &before), 0);
+	p = malloc(size);
+	assert_non_null(p);
+	memset(p, 1, size);
+	assert_int_equal(procfs_rollup("/proc", getpid(), (uintptr_t)p, &r), 0);
+	assert_true(r.anon_bytes >= before.anon_bytes + (int64_t)size / 2);
+	assert_in_range(r.heap_anon_bytes, size, r.anon_bytes);
+	assert_in_range(r.heap_size_bytes, size, INT64_MAX);
+	free(p);
+}
+
 static void threads_have_their_group(void **state)
 {
 	pid_t tgid;
@@ -409,6 +516,11 @@ int main(void)
 		cmocka_unit_test(missing_process_is_esrch),
 		cmocka_unit_test(memory_is_in_bytes),
 		cmocka_unit_test(memory_that_is_absent_or_absurd_is_unknown),
+		cmocka_unit_test(rollup_is_summed_over_mappings),
+		cmocka_unit_test(rollup_without_a_heap_is_the_kernels),
+		cmocka_unit_test(rollup_of_old_kernels_has_gaps),
+		cmocka_unit_test(rollup_of_too_many_mappings_is_the_kernels),
+		cmocka_unit_test(rollup_of_this_process),
 		cmocka_unit_test(threads_have_their_group),
 		cmocka_unit_test(fds_are_counted_by_kind),
 		cmocka_unit_test(exe_path_is_scrubbed),

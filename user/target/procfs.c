@@ -171,6 +171,145 @@ int procfs_memory(const char *root, pid_t pid, struct procfs_memory *ret)
 	return 0;
 }
 
+/* ---- smaps ---- */
+
+/* The mappings of a run (each begins where the one before it ends), or of all. */
+struct smaps_sum {
+	uint64_t size; /* of the writable ones */
+	struct procfs_rollup r; /* only the five of a whole process */
+	int64_t unnamed_anon;
+};
+
+struct smaps_scan {
+	uint64_t heap_addr, end; /* of the mapping that is being read */
+	bool is_unnamed, is_in_heap, has_heap;
+	struct smaps_sum all, run, heap;
+	unsigned int mappings;
+};
+
+static const struct smaps_sum smaps_nothing = {
+	.r = { .rss_bytes = -1,
+	       .anon_bytes = -1,
+	       .lazyfree_bytes = -1,
+	       .anon_huge_bytes = -1,
+	       .swap_bytes = -1 },
+};
+
+/* A field that no line has stays unknown. */
+static void sum_add(int64_t *sum, int64_t bytes)
+{
+	if (__builtin_add_overflow(MAX(*sum, 0), bytes, sum))
+		*sum = INT64_MAX;
+}
+
+static void run_end(struct smaps_scan *s)
+{
+	if (s->is_in_heap) {
+		s->heap = s->run;
+		s->has_heap = true;
+	}
+	s->run = smaps_nothing;
+	s->is_in_heap = false;
+}
+
+static void smaps_mapping(struct smaps_scan *s, char *line)
+{
+	bool is_writable = strchr(line, ' ') && strchr(line, ' ')[2] == 'w';
+	struct procfs_map_line l;
+
+	if (procfs_map_parse(line, &l))
+		return;
+	s->mappings++;
+	if (l.map.start != s->end)
+		run_end(s);
+	s->end = l.map.end;
+	s->is_in_heap |= s->heap_addr >= l.map.start && s->heap_addr < l.map.end;
+	/* Linux 5.17 on lets a process name them; Go 1.25 on may. */
+	s->is_unnamed = !l.ino && (!*l.path || !strncmp(l.path, "[anon: Go:", 10));
+	if (is_writable)
+		s->run.size += l.map.end - l.map.start;
+}
+
+static void smaps_field(struct smaps_scan *s, const char *line)
+{
+	const struct {
+		const char *key;
+		size_t at;
+	} fields[] = {
+		{ "Rss:", offsetof(struct procfs_rollup, rss_bytes) },
+		{ "Anonymous:", offsetof(struct procfs_rollup, anon_bytes) },
+		{ "LazyFree:", offsetof(struct procfs_rollup, lazyfree_bytes) },
+		{ "AnonHugePages:", offsetof(struct procfs_rollup, anon_huge_bytes) },
+		{ "Swap:", offsetof(struct procfs_rollup, swap_bytes) },
+	};
+	size_t i = 0;
+	int64_t kib;
+
+	while (i < ARRAY_SIZE(fields) && strncmp(line, fields[i].key, strlen(fields[i].key)))
+		i++;
+	if (i == ARRAY_SIZE(fields) ||
+	    sscanf(line + strlen(fields[i].key), "%" SCNd64, &kib) != 1 || kib < 0 ||
+	    kib > INT64_MAX / 1024)
+		return;
+	sum_add((int64_t *)((char *)&s->all.r + fields[i].at), kib * 1024);
+	sum_add((int64_t *)((char *)&s->run.r + fields[i].at), kib * 1024);
+	if (fields[i].at == offsetof(struct procfs_rollup, anon_bytes) && s->is_unnamed) {
+		sum_add(&s->all.unnamed_anon, kib * 1024);
+		sum_add(&s->run.unnamed_anon, kib * 1024);
+	}
+}
+
+/* Lines of fields begin with a capital letter, those of mappings with a digit as hexadecimals do.
+ */
+static int smaps_scan(FILE *f, struct smaps_scan *s)
+{
+	char line[MAPS_LINE_MAX];
+
+	while (fgets(line, sizeof(line), f)) {
+		if (line[0] >= 'A' && line[0] <= 'Z')
+			smaps_field(s, line);
+		else
+			smaps_mapping(s, line);
+		if (s->mappings > PROCFS_MAPPINGS_MAX)
+			return -E2BIG;
+	}
+	run_end(s);
+	return ferror(f) ? -EIO : 0;
+}
+
+static int read_smaps(const char *root, pid_t pid, const char *leaf, uint64_t heap_addr,
+		      struct procfs_rollup *ret)
+{
+	struct smaps_scan s = { .heap_addr = heap_addr,
+				.all = smaps_nothing,
+				.run = smaps_nothing };
+	_cleanup_fclose_ FILE *f = NULL;
+	char path[PATH_MAX];
+	int err = pid_path(path, root, pid, leaf);
+
+	if (err)
+		return err;
+	f = fopen(path, "re");
+	if (!f)
+		return pid_error(-errno, root, pid);
+	err = smaps_scan(f, &s);
+	if (err)
+		return err;
+	*ret = s.all.r;
+	ret->heap_size_bytes = s.has_heap ? (int64_t)MIN(s.heap.size, (uint64_t)INT64_MAX) : -1;
+	ret->heap_anon_bytes = s.has_heap ? s.heap.r.anon_bytes : -1;
+	ret->heap_lazyfree_bytes = s.has_heap ? s.heap.r.lazyfree_bytes : -1;
+	ret->unnamed_anon_bytes = s.has_heap ? s.all.unnamed_anon - s.heap.unnamed_anon : -1;
+	return 0;
+}
+
+int procfs_rollup(const char *root, pid_t pid, uint64_t heap_addr, struct procfs_rollup *ret)
+{
+	int err = heap_addr ? read_smaps(root, pid, "smaps", heap_addr, ret) : -E2BIG;
+
+	return err == -E2BIG ? read_smaps(root, pid, "smaps_rollup", 0, ret) : err;
+}
+
 static void count_fd(int dir_fd, const char *name, struct procfs_fds *fds)
 {
 	char to[16];
