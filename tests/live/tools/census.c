@@ -14,6 +14,7 @@
 #include "base/vec.h"
 #include "census/account.h"
 #include "census/walk.h"
+#include "model/memory.h"
 #include "target/target.h"
 
 #define BUDGET (UINT64_C(1) << 32)
@@ -89,7 +90,63 @@ static struct json_object *account_json(const struct account *a)
 	add_int(o, "gc_pause_total", a->gc_pause_total_ns);
 	add_int(o, "last_gc_unix", a->last_gc_unix_ns);
 	add_int(o, "goids", a->goids);
+	add_int(o, "gc_pause_last", a->gc_pause_last_ns);
+	add_int(o, "gc_pause_max", a->gc_pause_max_ns);
+	add_int(o, "mapped_ready", a->mapped_ready_bytes);
+	add_int(o, "stacks_sys", a->stacks_sys_bytes);
+	add_int(o, "gc_spans", a->gc_spans_bytes);
+	add_int(o, "heap_addr", a->heap_addr);
 	return o;
+}
+
+static struct json_object *rollup_json(const struct procfs_rollup *r)
+{
+	struct json_object *o = json_object_new_object();
+
+	add_int(o, "rss", r->rss_bytes);
+	add_int(o, "anon", r->anon_bytes);
+	add_int(o, "lazyfree", r->lazyfree_bytes);
+	add_int(o, "anon_huge", r->anon_huge_bytes);
+	add_int(o, "swap", r->swap_bytes);
+	add_int(o, "heap_size", r->heap_size_bytes);
+	add_int(o, "heap_anon", r->heap_anon_bytes);
+	add_int(o, "heap_lazyfree", r->heap_lazyfree_bytes);
+	add_int(o, "unnamed_anon", r->unnamed_anon_bytes);
+	return o;
+}
+
+static struct json_object *parts_json(const struct memory_parts *p)
+{
+	struct json_object *o = json_object_new_object();
+
+	add_int(o, "anon", p->anon_bytes);
+	add_int(o, "live", p->live_bytes);
+	add_int(o, "garbage", p->garbage_bytes);
+	add_int(o, "slack", p->slack_bytes);
+	add_int(o, "free_held", p->free_held_bytes);
+	add_int(o, "lazyfree", p->lazyfree_bytes);
+	add_int(o, "stacks", p->stacks_bytes);
+	add_int(o, "runtime", p->runtime_bytes);
+	add_int(o, "outside", p->outside_bytes);
+	add_int(o, "residue", p->residue_bytes);
+	return o;
+}
+
+/* The same account with the kernel's walk over all pages, and from what is read every second. */
+static void add_memory(struct json_object *o, pid_t pid, const struct account *a)
+{
+	struct memory_parts with, without;
+	struct procfs_memory memory;
+	struct procfs_rollup rollup;
+
+	if (procfs_memory("/proc", pid, &memory) ||
+	    procfs_rollup("/proc", pid, (uint64_t)MAX(a->heap_addr, 0), &rollup))
+		return;
+	memory_split(a, &memory, &rollup, &with);
+	memory_split(a, &memory, NULL, &without);
+	json_object_object_add(o, "rollup", rollup_json(&rollup));
+	json_object_object_add(o, "memory", parts_json(&with));
+	json_object_object_add(o, "memory_by_sum", parts_json(&without));
 }
 
 static struct json_object *walk_json(const struct target *t, const struct census *c,
@@ -127,6 +184,7 @@ static int print_census(const struct target *t)
 		return err;
 	o = walk_json(t, &c, &r);
 	json_object_object_add(o, "account", account_json(&a));
+	add_memory(o, t->pid, &a);
 	json_object_object_add(o, "go", json_object_new_string(gobin_info(t->bin)->version.text));
 	puts(json_object_to_json_string_ext(o, JSON_C_TO_STRING_PLAIN));
 	json_object_put(o);
