@@ -11,9 +11,11 @@
 
 enum group_by {
 	GROUP_STACK = 0, /* same stack, same go statement, same state and wait reason */
-	GROUP_SITE,
-	GROUP_WAIT,
+	GROUP_SITE, /* same go statement */
+	GROUP_WAIT, /* same channel (census_goroutine.waits_on), same state and wait reason */
 };
+
+#define GROUP_STATUS_MAX 16
 
 struct group {
 	uint64_t count;
@@ -22,13 +24,15 @@ struct group {
 	/* waitsince of those that have one: CLOCK_MONOTONIC ns */
 	int64_t waitsince_min_ns, waitsince_max_ns; /* 0: none has */
 	uint64_t with_waitsince;
-	uint64_t by_status[16]; /* indexed by enum walk_status */
+	uint64_t by_status[GROUP_STATUS_MAX]; /* indexed by enum walk_status */
 };
 
 struct groups {
 	VEC(struct group) groups; /* most goroutines first, ties by lowest id */
 	uint64_t left_out; /* by the filter */
-	uint64_t age_unknown; /* of them: those whose age cannot be told */
+	/* Of them: those that wait, nobody can tell since when (waitsince is set by a collection)
+	 */
+	uint64_t age_unknown;
 };
 
 struct group_filter {
@@ -37,6 +41,7 @@ struct group_filter {
 	int64_t waiting_since_ns;
 };
 
+/* -ENOMEM.  The groups borrow from c, until its next pass. */
 int groups_make(const struct census *c, enum group_by by, const struct group_filter *f,
 		struct groups *ret) _must_check_;
 void groups_release(struct groups *g);

@@ -91,10 +91,34 @@ struct walk_source {
 	/* Whether a goroutine that starts there is the runtime's own. */
 	bool (*is_system)(uint64_t startpc, void *arg);
 	void *arg;
+	/*
+	 * Address in memory of sched.goidgen; 0: not known.  No goroutine has a higher id than the
+	 * last that was handed out to a P: one that claims so is torn.
+	 */
+	uint64_t goidgen;
 };
 int walk_source_new(struct mem *m, const struct walk_source *src, struct walk **ret) _must_check_;
 int walk_source_run(struct mem *m, const struct walk_source *src, walk_fn *fn, void *arg,
 		    struct walk_result *ret) _must_check_;
+
+/*
+ * The same with what a census needs besides: the live goroutines of each part of allgs, in its
+ * order, at most WALK_BATCH_MAX at a time, read just before.  fn may read on with m; an error that
+ * it returns ends the walk as an error of mem_read_many() does, -ENOBUFS making it partial.
+ */
+#define WALK_BATCH_MAX MEM_BATCH_MAX
+struct greader_slot;
+typedef int walk_batch_fn(struct greader_slot *const *slots, size_t n, void *arg);
+struct greader;
+int walk_source_batches(struct mem *m, const struct walk_source *src, struct greader *reader,
+			walk_batch_fn *fn, void *arg, struct walk_result *ret) _must_check_;
+
+/* What walk_goroutines() walks.  at is borrowed by *ret.  -ENOENT as there. */
+struct walk_bin {
+	struct gobin *bin;
+	uint64_t bias;
+};
+int walk_source_of(const struct walk_bin *at, struct walk_source *ret) _must_check_;
 
 /* Whether a goroutine whose start function has this name is the runtime's own. */
 bool walk_is_system_name(const char *name);

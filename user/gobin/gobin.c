@@ -395,6 +395,11 @@ int gobin_func_at(struct gobin *b, uint64_t pc, struct gofunc *ret, char *name, 
 	return pclntab_func_at(b->table, pc, ret, name, name_size);
 }
 
+int gobin_sp_delta(struct gobin *b, uint64_t pc, int32_t *ret)
+{
+	return pclntab_sp_delta(b->table, pc, ret);
+}
+
 int gobin_start_function(struct gobin *b, uint64_t va, char *name, size_t size)
 {
 	return wrapper_name(b->elf, b->table, va, name, size);

@@ -78,6 +78,9 @@ int gobin_frames(struct gobin *b, uint64_t pc, bool is_return, struct goframe *f
 int gobin_func_at(struct gobin *b, uint64_t pc, struct gofunc *ret, char *name,
 		  size_t name_size) _must_check_;
 
+/* Bytes from the stack pointer to the return address, as pclntab_sp_delta(). */
+int gobin_sp_delta(struct gobin *b, uint64_t pc, int32_t *ret) _must_check_;
+
 /* What a goroutine whose startpc is the link-time address va runs, as wrapper_name(). */
 int gobin_start_function(struct gobin *b, uint64_t va, char *name, size_t size) _must_check_;
 
