@@ -266,6 +266,33 @@ static void carrying_on_stays_within_bounds(void **state)
 	assert_int_equal(w.r.anon_bytes, -1);
 }
 
+static void readings_keep_the_latest_rollup(void **state)
+{
+	struct memory_readings readings;
+	struct world w;
+
+	(void)state;
+	world_init(&w);
+	memory_readings_init(&readings);
+	memory_readings_split(&readings, &w.got);
+	assert_false(memory_is_closed(&w.got));
+	memory_readings_take(&readings, NULL, &w.m, &w.r); /* no account: of no use */
+	memory_readings_take(&readings, &w.a, NULL, NULL);
+	memory_readings_split(&readings, &w.got);
+	assert_int_equal(w.got.lazyfree_bytes, -1);
+	assert_int_equal(w.got.outside_bytes, (97 - 61 - 17 - 11 - 6) * MIB);
+	memory_readings_take(&readings, &w.a, &w.m, &w.r);
+	memory_readings_split(&readings, &w.got);
+	assert_int_equal(w.got.outside_bytes, 3 * MIB);
+	w.a.heap_inuse_bytes += 30 * MIB;
+	w.m.anon_bytes += 33 * MIB;
+	memory_readings_take(&readings, &w.a, &w.m, NULL);
+	memory_readings_take(&readings, NULL, NULL, NULL);
+	memory_readings_split(&readings, &w.got);
+	assert_int_equal(w.got.outside_bytes, 6 * MIB);
+	assert_int_equal(w.got.residue_bytes, -3 * MIB);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -279,6 +306,7 @@ int main(void)
 		cmocka_unit_test(any_figures_add_up),
 		cmocka_unit_test(what_was_never_touched_is_carried_on),
 		cmocka_unit_test(carrying_on_stays_within_bounds),
+		cmocka_unit_test(readings_keep_the_latest_rollup),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -266,6 +266,7 @@ static void test_off_heap(void **state)
 	assert_int_equal(snap.cgroup_current_bytes, 50);
 	picture_free(&snap);
 	r.cgroup = NULL;
+	a.heap_live_bytes = 290;
 	a.heap_inuse_bytes = 300;
 	a.heap_idle_bytes = 200;
 	a.heap_released_bytes = 150;
@@ -276,6 +277,8 @@ static void test_off_heap(void **state)
 	process_reading(p, &r);
 	picture(p, &snap);
 	assert_int_equal(snap.off_heap_bytes, 1000 - (300 + 50 + 40 + 10));
+	assert_int_equal(snap.memory.garbage_bytes, 290);
+	assert_int_equal(snap.memory.lazyfree_bytes, -1);
 	assert_true(snap.target_cpu_s == 2.5);
 	assert_int_equal(snap.limit_bytes, 77); /* a reading without the cgroup changes nothing */
 	assert_int_equal(snap.cgroup_current_bytes, 50);
@@ -286,6 +289,7 @@ static void test_off_heap(void **state)
 	process_reading(p, &r);
 	picture(p, &snap);
 	assert_int_equal(snap.off_heap_bytes, 0);
+	assert_int_equal(snap.memory.residue_bytes, 100 - (300 + 50 + 40 + 10));
 	assert_int_equal(snap.limit_bytes, -1);
 	assert_int_equal(snap.rss_bytes[WIRE_RSS_FILE], 2);
 	picture_free(&snap);

@@ -155,3 +155,34 @@ void memory_carry(const struct account *then, const struct procfs_memory *memory
 	/* It grows by whole arenas: the next rollup tells. */
 	r->heap_size_bytes = r->heap_size_bytes >= 0 ? MAX(r->heap_size_bytes, heap_now) : -1;
 }
+
+void memory_readings_init(struct memory_readings *r)
+{
+	memset(r, 0xff, sizeof(*r)); /* -1 */
+	r->has_rollup = false;
+}
+
+void memory_readings_take(struct memory_readings *r, const struct account *account,
+			  const struct procfs_memory *memory, const struct procfs_rollup *rollup)
+{
+	if (account)
+		r->account = *account;
+	if (memory)
+		r->memory = *memory;
+	/* Without the others of the same moment it tells nothing. */
+	if (!rollup || !account || !memory)
+		return;
+	r->account_then = *account;
+	r->memory_then = *memory;
+	r->rollup = *rollup;
+	r->has_rollup = true;
+}
+
+void memory_readings_split(const struct memory_readings *r, struct memory_parts *ret)
+{
+	struct procfs_rollup now = r->rollup;
+
+	if (r->has_rollup)
+		memory_carry(&r->account_then, &r->memory_then, &r->account, &r->memory, &now);
+	memory_split(&r->account, &r->memory, r->has_rollup ? &now : NULL, ret);
+}

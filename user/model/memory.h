@@ -78,4 +78,21 @@ void memory_carry(const struct account *then, const struct procfs_memory *memory
 		  const struct account *now, const struct procfs_memory *memory_now,
 		  struct procfs_rollup *rollup);
 
+/*
+ * The latest readings of one process, of which the rollup comes less often than the others.
+ * memory_readings_init() before use; owns nothing.
+ */
+struct memory_readings {
+	struct account account, account_then; /* then: when the rollup was read */
+	struct procfs_memory memory, memory_then;
+	struct procfs_rollup rollup;
+	bool has_rollup;
+};
+void memory_readings_init(struct memory_readings *r);
+/* Each may be NULL, if it was not read this time. */
+void memory_readings_take(struct memory_readings *r, const struct account *account,
+			  const struct procfs_memory *memory, const struct procfs_rollup *rollup);
+/* As memory_split(), with the rollup carried on to now. */
+void memory_readings_split(const struct memory_readings *r, struct memory_parts *ret);
+
 #endif

@@ -89,6 +89,7 @@ void model_counters(struct model *m, pid_t pid, const struct wire_state *s);
 struct model_reading {
 	const struct account *account;
 	const struct procfs_memory *memory;
+	const struct procfs_rollup *rollup; /* with the account and memory of the same moment */
 	const struct procfs_fds *fds;
 	const struct cgroup_memory *cgroup;
 	double cpu_s; /* of the process, since it started; -1 */

@@ -57,6 +57,7 @@ static void process_init(struct process *p, const struct model_process_info *inf
 	memset(p->rss_bytes, 0xff, sizeof(p->rss_bytes));
 	memset(&p->account, 0xff, sizeof(p->account));
 	p->first_account = p->account;
+	memory_readings_init(&p->readings);
 	idclock_init(&p->clock);
 	all_series(p, series);
 	for (struct series3 **s = series; *s; s++)
@@ -417,6 +418,7 @@ static int64_t known_size(uint64_t bytes)
 
 void process_reading(struct process *p, const struct model_reading *r)
 {
+	memory_readings_take(&p->readings, r->account, r->memory, r->rollup);
 	if (r->account)
 		account_taken(p, r->account);
 	if (r->memory) {
@@ -697,24 +699,6 @@ static void snapshot_cost(const struct process *p, struct snapshot_process *ret)
 	}
 }
 
-/*
- * Anonymous memory outside the Go runtime: what is resident less what the runtime has mapped and
- * not returned.  Pages that the runtime holds but never touched make it too small, never too big.
- */
-static int64_t off_heap(const struct process *p)
-{
-	const struct account *a = &p->account;
-	int64_t anon = p->rss_bytes[WIRE_RSS_ANON];
-
-	if (anon < 0 || a->heap_inuse_bytes < 0 || a->heap_idle_bytes < 0 ||
-	    a->heap_released_bytes < 0 || a->stacks_inuse_bytes < 0 || a->other_sys_bytes < 0)
-		return -1;
-	int64_t held = a->heap_inuse_bytes + a->heap_idle_bytes - a->heap_released_bytes +
-		       a->stacks_inuse_bytes + a->other_sys_bytes;
-
-	return anon > held ? anon - held : 0;
-}
-
 static uint64_t rise(int64_t from, int64_t to)
 {
 	return from >= 0 && to > from ? (uint64_t)(to - from) : 0;
@@ -733,6 +717,9 @@ static void snapshot_memory(const struct process *p, struct snapshot_process *re
 	ret->total_alloc_bytes = a->total_alloc_bytes;
 	ret->stacks_bytes = a->stacks_inuse_bytes;
 	ret->gc_cycles = a->gc_cycles;
+	ret->gc_pause_last_ns = a->gc_pause_last_ns;
+	ret->gc_pause_max_ns = a->gc_pause_max_ns;
+	ret->gc_pause_total_ns = a->gc_pause_total_ns;
 	ret->memory_limit_bytes = a->memory_limit_bytes;
 	ret->gc_percent = a->gc_percent;
 	ret->gc_seen = MAX(p->marks, hook_hits(p, WIRE_HOOK_MARK_END));
@@ -740,7 +727,8 @@ static void snapshot_memory(const struct process *p, struct snapshot_process *re
 		ret->gc_seen = rise(p->first_account.gc_cycles, a->gc_cycles);
 	ret->gc_seen_forced = rise(p->first_account.forced_gc_cycles, a->forced_gc_cycles);
 	memcpy(ret->rss_bytes, p->rss_bytes, sizeof(ret->rss_bytes));
-	ret->off_heap_bytes = off_heap(p);
+	memory_readings_split(&p->readings, &ret->memory);
+	ret->off_heap_bytes = ret->memory.outside_bytes;
 	ret->fds = p->fds;
 	ret->limit_bytes = p->limit_bytes;
 	ret->cgroup_current_bytes = p->cgroup_current_bytes;

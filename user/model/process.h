@@ -8,6 +8,7 @@
 #define GOTIDE_MODEL_PROCESS_H
 
 #include "model/idclock.h"
+#include "model/memory.h"
 #include "model/site.h"
 
 struct process {
@@ -40,6 +41,7 @@ struct process {
 	int64_t heap_live_bytes;
 	uint64_t last_mark_ns, marks;
 	struct account account, first_account;
+	struct memory_readings readings;
 	bool has_account;
 	uint64_t account_ns; /* tick at which total_alloc was last compared */
 	int64_t tick_alloc_bytes, tick_gc_cycles; /* as of the last tick, -1 unknown */

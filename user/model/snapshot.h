@@ -12,6 +12,7 @@
 #include <sys/types.h>
 
 #include "base/err.h"
+#include "model/memory.h"
 #include "model/series.h"
 #include "wire.h"
 
@@ -88,11 +89,14 @@ struct snapshot_process {
 	int64_t heap_goal_bytes, total_alloc_bytes;
 	int64_t stacks_bytes;
 	int64_t gc_cycles; /* since the process started */
+	int64_t gc_pause_total_ns; /* in all of these cycles */
+	int64_t gc_pause_last_ns, gc_pause_max_ns; /* max: of the latest 256 cycles */
 	uint64_t gc_seen, gc_seen_forced; /* since observation began */
 	int64_t memory_limit_bytes, gc_percent;
 
 	int64_t rss_bytes[WIRE_RSS_MAX];
-	int64_t off_heap_bytes; /* anonymous RSS less what the runtime holds */
+	struct memory_parts memory; /* to whom anonymous RSS belongs */
+	int64_t off_heap_bytes; /* of these: outside of the Go runtime */
 	int64_t fds;
 	int64_t limit_bytes; /* cgroup's, -1 none */
 	int64_t cgroup_current_bytes;

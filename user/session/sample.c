@@ -13,6 +13,13 @@
 /* What counting descriptors and reading the cgroup cost is spread: every so many ticks. */
 #define SAMPLE_SLOW_TICKS 5
 
+/*
+ * A walk over all pages of a process comes at its first reading, every so many ticks, and at the
+ * end.  It costs 9 ms per GiB, and is put off so that it takes no more than a 200th of one CPU.
+ */
+#define SAMPLE_ROLLUP_TICKS 30
+#define SAMPLE_ROLLUP_PART  200
+
 /* Lifecycle records that one process may stream per second; beyond, goroutines are sampled. */
 #define SAMPLE_RECORDS_PER_S 20000
 
@@ -104,10 +111,26 @@ static bool still_there(struct watch *w, struct watched *p, double *ret_cpu_s)
 	return true;
 }
 
+/* False if it is not due, or cannot be read. */
+static bool read_rollup(struct watch *w, struct watched *p, const struct account *account,
+			struct procfs_rollup *ret)
+{
+	uint64_t start_ns = clock_now_ns();
+
+	if (p->ticks < p->rollup_at && !w->is_stopped)
+		return false;
+	int err = procfs_rollup(w->proc_root, p->pid, (uint64_t)MAX(account->heap_addr, 0), ret);
+	uint64_t pause_s = (clock_now_ns() - start_ns) * SAMPLE_ROLLUP_PART / NSEC_PER_SEC;
+
+	p->rollup_at = p->ticks + (uint32_t)MAX(pause_s, (uint64_t)SAMPLE_ROLLUP_TICKS);
+	return !err;
+}
+
 void sample_readings(struct watch *w, struct watched *p)
 {
 	struct model_reading r = { .cpu_s = -1 };
 	struct procfs_memory memory;
+	struct procfs_rollup rollup;
 	struct cgroup_memory cgroup;
 	struct procfs_fds fds;
 	struct account account;
@@ -124,6 +147,8 @@ void sample_readings(struct watch *w, struct watched *p)
 	p->mem.budget_bytes = SAMPLE_READ_BYTES;
 	if (account_read(&p->mem, p->target.bin, p->target.bias, &account) == 0)
 		r.account = &account;
+	if (r.account && r.memory && read_rollup(w, p, &account, &rollup))
+		r.rollup = &rollup;
 	if (is_slow_turn) {
 		if (procfs_fds(w->proc_root, p->pid, &fds) == 0)
 			r.fds = &fds;

@@ -361,6 +361,7 @@ void watch_stop_all(struct watch *w)
 	for (struct watched *p = w->by_pid; p; p = p->hh.next)
 		probe_target_stop(w->probe, p->pid);
 	probe_settle();
+	w->is_stopped = true;
 }
 
 void watch_remove(struct watch *w, struct watched *p)

@@ -31,6 +31,7 @@ struct watched {
 	uint64_t last_births; /* at the previous tick, for the budget */
 	unsigned int sample_shift;
 	uint32_t ticks;
+	uint32_t rollup_at; /* the tick for which the next walk over its pages is due */
 	bool is_gone; /* exited; kept for its final figures */
 	uint32_t gone_ticks; /* for so long */
 	UT_hash_handle hh;
@@ -44,6 +45,7 @@ struct watch {
 	uint32_t hook_mask;
 	bool is_shared; /* every process of an executable is wanted: one link for all */
 	bool watch_parks;
+	bool is_stopped; /* watch_stop_all(): what is read now is the last */
 	struct watched *by_pid;
 	struct watch_exe *by_exe;
 	struct watch_exe *prepared; /* attached ahead of the exec that needs it ... */
