@@ -41,6 +41,7 @@ struct sim {
 	struct sim_goroutine *heap; /* by time of death */
 	size_t n, cap;
 	double heap_live, total_alloc;
+	double heap_inuse; /* 0: not known */
 };
 
 static inline double sim_random(struct sim *s) /* in (0, 1) */
@@ -290,6 +291,8 @@ static inline void sim_tick(struct sim *s)
 
 	memset(&account, 0xff, sizeof(account));
 	account.total_alloc_bytes = (int64_t)s->total_alloc;
+	if (s->heap_inuse > 0)
+		account.heap_inuse_bytes = (int64_t)s->heap_inuse;
 	for (unsigned int i = 0; i < SIM_SITES; i++)
 		if (s->sites[i].births || s->sites[i].deaths)
 			model_site_counts(s->m, SIM_PID, sim_gopc(i), &s->sites[i]);

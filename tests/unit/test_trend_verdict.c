@@ -556,6 +556,51 @@ static void test_heap_needs_gcs(void **state)
 	assert_true(v.findings[0].per_min_high >= v.findings[0].per_min);
 }
 
+/* Heap in use from one figure to another in 30 seconds, with so many GCs on the way. */
+static void judge_inuse(double first, double last, int gcs, struct verdict *ret)
+{
+	struct sim s;
+
+	sim_init(&s, 11);
+	sim_attach(&s, true);
+	for (int i = 1; i <= 30; i++) {
+		s.now = s.attached + i;
+		s.heap_inuse = first + (last - first) * (i - 1) / 29;
+		if (i <= 3 * gcs && i % 3 == 0)
+			sim_mark(&s, first * 0.9);
+		sim_tick(&s);
+	}
+	struct snapshot *snap = sim_snapshot(&s);
+
+	verdict_of(&snap->processes[0], ret);
+	snapshot_free(snap);
+	sim_release(&s);
+}
+
+static void test_heap_that_grew_unseen_is_open(void **state)
+{
+	struct verdict v;
+
+	(void)state;
+	judge_inuse(mib(31), mib(53), 0, &v);
+	assert_int_equal(v.kind, VERDICT_WARMING_UP);
+	assert_int_equal(v.n_findings, 0);
+	assert_non_null(strstr(v.summary, "31.0 MiB -> 53.0 MiB"));
+	assert_non_null(strstr(v.summary, "too few GCs"));
+	judge_inuse(mib(31), mib(53), 4, &v);
+	assert_int_equal(v.kind, VERDICT_WARMING_UP);
+	/* With enough of them the floor decides. */
+	judge_inuse(mib(31), mib(53), 9, &v);
+	assert_int_equal(v.kind, VERDICT_HEALTHY);
+	/* No growth to speak of, by amount or by part. */
+	judge_inuse(mib(3), mib(10), 0, &v);
+	assert_int_equal(v.kind, VERDICT_HEALTHY);
+	judge_inuse(mib(310), mib(380), 0, &v);
+	assert_int_equal(v.kind, VERDICT_HEALTHY);
+	judge_inuse(mib(53), mib(31), 0, &v);
+	assert_int_equal(v.kind, VERDICT_HEALTHY);
+}
+
 /* Goroutines that leak hold some heap: that is one finding, until it is too much for them. */
 static void heap_of_leaked(double bytes_each, struct verdict *ret)
 {
@@ -669,6 +714,7 @@ int main(void)
 		cmocka_unit_test(test_incomplete),
 		cmocka_unit_test(test_heap_patterns),
 		cmocka_unit_test(test_heap_needs_gcs),
+		cmocka_unit_test(test_heap_that_grew_unseen_is_open),
 		cmocka_unit_test(test_heap_of_leaked_goroutines),
 		cmocka_unit_test(test_finding_in_full),
 		cmocka_unit_test(test_too_early),

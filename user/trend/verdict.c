@@ -53,7 +53,10 @@ static const struct detect_rules heap_rules = {
 	.max_drawdown = 0.35,
 	.plateau_ratio = 0.5,
 };
-#define HEAP_GCS_MIN	  5
+#define HEAP_GCS_MIN 5
+/* With fewer GCs than that, heap in use that rose by as much may become anything. */
+#define HEAP_OPEN_PART	  0.25
+#define HEAP_OPEN_MIN	  (8 << 20)
 #define HEAP_FEW	  8 /* floors: with fewer, p < 0.01 cannot be asked for */
 #define HEAP_FEW_P_MAX	  0.05
 #define HEAP_PER_LEAK_MAX (64 << 10) /* bytes that a leaked goroutine may keep alive */
@@ -114,6 +117,8 @@ struct judging {
 	bool is_undecided; /* something rises whose end is not in sight */
 	struct detect heap;
 	bool is_heap_judged;
+	double inuse_first, inuse_last; /* bytes of heap in use, if too few GCs were seen */
+	bool is_heap_open; /* and it has grown meanwhile */
 };
 
 /* Numbers and names for one line of text. */
@@ -462,6 +467,21 @@ static void pressure_found(struct judging *j, const char *what, const char *rate
 			 : "observe until after the load has fallen, or under a steady load");
 }
 
+/* What no GC has looked at yet: it is not known whether the growth is garbage. */
+static void judge_unseen_heap(struct judging *j)
+{
+	const struct series *s = detect_horizon(j->p->heap_inuse_series);
+	uint32_t n = series_count(s);
+
+	if (n < 2)
+		return;
+	j->inuse_first = series_at(s, 0)->min;
+	j->inuse_last = series_at(s, n - 1)->last;
+	double growth = j->inuse_last - j->inuse_first;
+
+	j->is_heap_open = growth >= HEAP_OPEN_MIN && growth >= HEAP_OPEN_PART * j->inuse_first;
+}
+
 static void judge_heap(struct judging *j)
 {
 	double t[DETECT_POINTS_MAX], v[DETECT_POINTS_MAX];
@@ -602,6 +622,13 @@ static void summarise_quiet(const struct judging *j)
 	else if (j->is_undecided)
 		snprintf(v->summary, sizeof(v->summary),
 			 "long-lived goroutines increase, but they do end: observe for longer");
+	else if (j->is_heap_open)
+		snprintf(v->summary, sizeof(v->summary),
+			 "the heap in use grew, %s -> %s, with too few GCs to judge it (%" PRIu64
+			 ", %d are needed): observe for longer than %s",
+			 text_bytes(w.a, (uint64_t)j->inuse_first),
+			 text_bytes(w.b, (uint64_t)j->inuse_last), j->p->gc_seen, HEAP_GCS_MIN,
+			 text_duration(w.c, j->observed_s));
 	else if (j->is_heap_judged)
 		snprintf(
 			v->summary, sizeof(v->summary),
@@ -631,6 +658,8 @@ void verdict_of(const struct snapshot_process *p, struct verdict *ret)
 		judge_site(&j, &p->sites[i]);
 	qsort(ret->findings, ret->n_findings, sizeof(ret->findings[0]), finding_order);
 	judge_heap(&j);
+	if (!j.is_heap_judged)
+		judge_unseen_heap(&j);
 	if (!ret->n_findings) {
 		judge_wave(&j, "the number of goroutines", p->live_series,
 			   "the rate at which they start", p->birth_series, WAVE_GOROUTINES);
@@ -643,6 +672,7 @@ void verdict_of(const struct snapshot_process *p, struct verdict *ret)
 		summarise_leak(ret);
 		return;
 	}
-	ret->kind = j.is_slowing || j.is_undecided ? VERDICT_WARMING_UP : VERDICT_HEALTHY;
+	ret->kind = j.is_slowing || j.is_undecided || j.is_heap_open ? VERDICT_WARMING_UP
+								     : VERDICT_HEALTHY;
 	summarise_quiet(&j);
 }
