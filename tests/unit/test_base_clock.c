@@ -28,6 +28,16 @@ static void test_is_monotonic_clock(void **state)
 	}
 }
 
+static void test_cpu_time_passes_with_work_alone(void **state)
+{
+	uint64_t cpu_ns = clock_cpu_ns(), wall_ns = clock_now_ns();
+
+	(void)state;
+	while (clock_cpu_ns() - cpu_ns < NSEC_PER_MSEC)
+		;
+	assert_true(clock_now_ns() - wall_ns >= NSEC_PER_MSEC);
+}
+
 static void test_seconds_never_fall_below_none(void **state)
 {
 	(void)state;
@@ -39,6 +49,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_is_monotonic_clock),
+		cmocka_unit_test(test_cpu_time_passes_with_work_alone),
 		cmocka_unit_test(test_seconds_never_fall_below_none),
 	};
 

@@ -14,6 +14,9 @@
 
 uint64_t clock_now_ns(void);
 
+/* CPU time that this thread has used. */
+uint64_t clock_cpu_ns(void);
+
 /* 0 if to is not after from. */
 double seconds_between(uint64_t from_ns, uint64_t to_ns);
 
