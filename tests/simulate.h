@@ -250,6 +250,40 @@ static inline void sim_go(struct sim *s, unsigned int site, double lifetime)
 	sim_go_at(s, site, s->now, lifetime);
 }
 
+/* Counters as they stand. */
+static inline void sim_counters(struct sim *s)
+{
+	model_counts_begin(s->m);
+	for (unsigned int i = 0; i < SIM_SITES; i++)
+		if (s->sites[i].births || s->sites[i].deaths)
+			model_site_counts(s->m, SIM_PID, sim_gopc(i), &s->sites[i]);
+	s->state.sample_mask = s->mask;
+	s->state.tokens = s->tokens_per_s ? s->tokens : 1;
+	model_counters(s->m, SIM_PID, &s->state);
+	model_counts_end(s->m);
+}
+
+/* All goroutines, read at one instant. */
+static inline void sim_census(struct sim *s, struct model_census_outcome *ret)
+{
+	const struct model_census c = { .ts_ns = sim_ns(s->now), .has_tracking = true };
+
+	sim_counters(s);
+	model_census_begin(s->m, SIM_PID, (int64_t)s->next_goid);
+	for (size_t i = 0; i < s->n; i++) {
+		const struct model_goroutine g = {
+			.goid = s->heap[i].goid,
+			.gopc = sim_gopc(s->heap[i].site),
+			.wait_reason = 2,
+			.is_system = s->heap[i].site == SIM_SITES - 1,
+			.is_waiting = true,
+		};
+
+		model_census_goroutine(s->m, SIM_PID, &g);
+	}
+	model_census_end(s->m, SIM_PID, &c, ret);
+}
+
 /* Starts the observation, with a census if asked for. */
 static inline void sim_attach(struct sim *s, bool with_census)
 {
@@ -265,13 +299,10 @@ static inline void sim_attach(struct sim *s, bool with_census)
 		abort();
 	s->is_attached = true;
 	s->attached = s->now;
-	if (!with_census)
-		return;
-	model_census_begin(s->m, SIM_PID);
-	for (size_t i = 0; i < s->n; i++)
-		model_census_goroutine(s->m, SIM_PID, s->heap[i].goid, sim_gopc(s->heap[i].site), 0,
-				       s->heap[i].site == SIM_SITES - 1, 2, true);
-	model_census_end(s->m, SIM_PID, 0, 0);
+	struct model_census_outcome o;
+
+	if (with_census)
+		sim_census(s, &o);
 }
 
 static inline void sim_mark(struct sim *s, double heap_live)
@@ -293,12 +324,7 @@ static inline void sim_tick(struct sim *s)
 	account.total_alloc_bytes = (int64_t)s->total_alloc;
 	if (s->heap_inuse > 0)
 		account.heap_inuse_bytes = (int64_t)s->heap_inuse;
-	for (unsigned int i = 0; i < SIM_SITES; i++)
-		if (s->sites[i].births || s->sites[i].deaths)
-			model_site_counts(s->m, SIM_PID, sim_gopc(i), &s->sites[i]);
-	s->state.sample_mask = s->mask;
-	s->state.tokens = s->tokens_per_s ? s->tokens : 1;
-	model_counters(s->m, SIM_PID, &s->state);
+	sim_counters(s);
 	model_reading(s->m, SIM_PID, &reading);
 	s->tokens = s->tokens_per_s;
 	model_tick(s->m, sim_ns(s->now));

@@ -15,6 +15,7 @@
 #include "session/loop.h"
 #include "session/sample.h"
 #include "session/spawn.h"
+#include "session/tally.h"
 #include "session/watch.h"
 
 /* The ring wakes us only when a quarter full: what comes slowly is collected this often. */
@@ -235,6 +236,14 @@ static void on_ring(void *arg)
 	(void)drain(arg); /* what is left is taken at the next call */
 }
 
+static void on_poll(void *arg)
+{
+	struct session *s = arg;
+
+	on_ring(s);
+	tally_turn(&s->watch, clock_now_ns());
+}
+
 static void forget_gone(struct session *s)
 {
 	struct watched *p, *next;
@@ -323,9 +332,19 @@ static void on_input(void *arg)
 
 /* ---- start and teardown ---- */
 
+/* For tests: so few that the map of sites is full at once. */
+static uint32_t max_sites(void)
+{
+	const char *text = getenv("GOTIDE_MAX_SITES");
+	long long n;
+
+	return text && !text_parse_int(text, 1, 1 << 20, &n) ? (uint32_t)n : 0;
+}
+
 static int open_probe(struct session *s)
 {
 	struct probe_opts opts = {
+		.max_sites = max_sites(),
 		.use_rss = true,
 		.use_exec = true,
 		.force_single = getenv("GOTIDE_NO_UPROBE_MULTI") != NULL,
@@ -350,6 +369,13 @@ static bool needs_shared_links(const struct session *s, size_t n_named)
 	return s->opts->whom != SESSION_NAMED || n_named > 1 || (f->uprobe_multi && !f->multi_pid);
 }
 
+static double census_interval(const struct session *s)
+{
+	double interval_s = s->opts->census_interval_s;
+
+	return interval_s < 0 ? 0 : interval_s > 0 ? interval_s : TALLY_INTERVAL_S;
+}
+
 static int start_watch(struct session *s)
 {
 	_cleanup_free_ pid_t *pids = NULL;
@@ -370,6 +396,7 @@ static int start_watch(struct session *s)
 						    .proc_root = s->proc_root,
 						    .is_shared = needs_shared_links(s, n),
 						    .watch_parks = s->opts->watch_parks,
+						    .census_interval_s = census_interval(s),
 					    });
 	if (err)
 		return err;
@@ -388,7 +415,7 @@ static int start_loop(struct session *s)
 	int err = loop_add_timer(s->loop, SESSION_TICK_S, true, on_tick, s);
 
 	if (!err)
-		err = loop_add_timer(s->loop, SESSION_POLL_S, true, on_ring, s);
+		err = loop_add_timer(s->loop, SESSION_POLL_S, true, on_poll, s);
 	if (!err)
 		err = loop_add_fd(s->loop, ring_fd(s->ring), on_ring, s);
 	if (!err && o->for_s > 0)
@@ -434,6 +461,8 @@ static void announce(const struct session *s)
  */
 static void finish(struct session *s)
 {
+	while (s->opts->on_end && tally_close(&s->watch))
+		on_ring(s);
 	watch_stop_all(&s->watch);
 	s->end_ns = clock_now_ns();
 	while (drain(s) > 0)

@@ -26,6 +26,7 @@ struct session_opts {
 	double for_s; /* 0: until the targets or the user end it */
 	double interval_s; /* between calls of on_sample; 0: 1 s */
 	bool watch_parks;
+	double census_interval_s; /* 0: default; less than 0: none but the first */
 	bool quiet; /* of per-process notices */
 	const char *proc_root; /* NULL: /proc */
 

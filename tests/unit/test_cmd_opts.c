@@ -81,11 +81,28 @@ static void test_park_off_and_quiet(void **state)
 	log_set_level(LOG_LEVEL_INFO);
 }
 
+static void test_census(void **state)
+{
+	struct session_opts s = { .input_fd = -1 };
+	struct opts o;
+
+	(void)state;
+	assert_int_equal(parse_line("--census 90s", &o), 0);
+	opts_to_session(&o, &s);
+	assert_true(s.census_interval_s > 89.9 && s.census_interval_s < 90.1);
+	assert_int_equal(parse_line("--census off", &o), 0);
+	opts_to_session(&o, &s);
+	assert_true(s.census_interval_s < 0);
+	assert_int_equal(parse_line("-q", &o), 0);
+	opts_to_session(&o, &s);
+	assert_true(s.census_interval_s == 0);
+}
+
 static void test_bad_values(void **state)
 {
 	static const char *const bad[] = {
-		"--for x", "--for 0", "--for -5s", "-i 10y", "--park some", "-p abc",
-		"-p 0",	   "-p -7",   "-p 7x",	   "--nope", "-o",
+		"--for x",     "--for 0", "--for -5s", "-i 10y", "--park some", "-p abc",
+		"--census on", "-p 0",	  "-p -7",     "-p 7x",	 "--nope",	"-o",
 	};
 	struct opts o;
 
@@ -154,8 +171,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_all_options), cmocka_unit_test(test_park_off_and_quiet),
-		cmocka_unit_test(test_bad_values),  cmocka_unit_test(test_to_session),
-		cmocka_unit_test(test_output_file), cmocka_unit_test(test_full_disk),
+		cmocka_unit_test(test_census),	    cmocka_unit_test(test_bad_values),
+		cmocka_unit_test(test_to_session),  cmocka_unit_test(test_output_file),
+		cmocka_unit_test(test_full_disk),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

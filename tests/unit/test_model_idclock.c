@@ -119,6 +119,46 @@ static void test_same_instant(void **state)
 	idclock_release(&c);
 }
 
+/* Without records of births the scheduler's own count keeps the clock going. */
+static void test_ids_handed_out(void **state)
+{
+	struct idclock c;
+
+	(void)state;
+	idclock_init(&c);
+	for (uint64_t t = 0; t <= 60; t++)
+		assert_int_equal(idclock_handed(&c, (100 + t) * S, 16 * (10 + 100 * t)), 0);
+	/* 1600 ids a second: each is known to the second, and the clock says so */
+	for (uint64_t goid = 1000; goid < 90000; goid += 1009) {
+		uint64_t born = 100 * S + (goid - 145) * S / 1600;
+
+		assert_true(distance(idclock_lookup(&c, goid), born) <= S / 100);
+		assert_true(idclock_error(&c, goid) >= S / 2 && idclock_error(&c, goid) <= 5 * S);
+	}
+	assert_true(idclock_lookup(&c, 145) == 0); /* there when it began */
+	assert_true(idclock_lookup(&c, 146) > 0);
+	/* one that is seen being born is known exactly */
+	assert_int_equal(idclock_birth(&c, 170 * S, 99000), 0);
+	assert_true(idclock_lookup(&c, 99000) == 170 * S && idclock_error(&c, 99000) == 0);
+	assert_int_equal(idclock_handed(&c, 171 * S, 7), 0); /* fewer than a batch */
+	idclock_release(&c);
+}
+
+static void test_torn_id_does_not_stop_the_clock(void **state)
+{
+	struct idclock c;
+
+	(void)state;
+	idclock_init(&c);
+	assert_int_equal(idclock_newest(&c, 100 * S, 5000), 0);
+	assert_int_equal(idclock_newest(&c, 101 * S, UINT64_MAX / 4), 0);
+	assert_int_equal(idclock_handed(&c, 102 * S, 6400), 0);
+	assert_int_equal(idclock_newest(&c, 103 * S, 6500), 0);
+	assert_true(idclock_lookup(&c, 6500) == 103 * S);
+	assert_true(idclock_lookup(&c, 5500) > 100 * S && idclock_lookup(&c, 5500) < 102 * S);
+	idclock_release(&c);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -128,6 +168,8 @@ int main(void)
 		cmocka_unit_test(test_error_is_a_part_of_the_age),
 		cmocka_unit_test(test_uneven_rates),
 		cmocka_unit_test(test_same_instant),
+		cmocka_unit_test(test_ids_handed_out),
+		cmocka_unit_test(test_torn_id_does_not_stop_the_clock),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -66,10 +66,10 @@ static void test_wait_reason(void **state)
 	assert_int_equal(n, 70);
 	/* more parked than live cannot be */
 	reason(s, 2, 800, 10);
-	assert_int_equal(site_waiting(s, &s->reasons.items[0]), 100);
+	assert_int_equal(site_waiting(s, &s->reasons.items[0], true), 100);
 	/* readies of those that parked before the observation */
 	reason(s, 2, 10, 500);
-	assert_int_equal(site_waiting(s, &s->reasons.items[0]), 0);
+	assert_int_equal(site_waiting(s, &s->reasons.items[0], true), 0);
 	site_free(s);
 }
 
@@ -102,12 +102,15 @@ static void test_reasons_of_the_census(void **state)
 	int64_t n = 0;
 
 	(void)state;
-	r->found = 90;
+	r->base = r->census = 90;
 	assert_int_equal(site_main_reason(s, &resolver, true, &n), 0);
 	assert_int_equal(n, 90);
-	/* parks are not watched: the reason stands, its number may not */
+	/* with parks counted it follows them, else it stands until the next census */
+	r->readies = 7;
+	assert_int_equal(site_main_reason(s, &resolver, true, &n), 0);
+	assert_int_equal(n, 83);
 	assert_int_equal(site_main_reason(s, &resolver, false, &n), 0);
-	assert_int_equal(n, -1);
+	assert_int_equal(n, 90);
 	site_free(s);
 }
 

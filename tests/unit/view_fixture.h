@@ -94,6 +94,7 @@ static inline void fixture_unknown(struct fixture *f)
 		.rss_bytes = { -1, -1, -1, -1 },
 		.off_heap_bytes = -1,
 		.fds = -1,
+		.sockets = -1,
 		.limit_bytes = -1,
 		.cgroup_current_bytes = -1,
 		.target_cpu_s = -1,
@@ -125,6 +126,8 @@ static inline void fixture_account(struct snapshot_process *p)
 	p->rss_bytes[WIRE_RSS_SWAP] = 0;
 	p->off_heap_bytes = 2 << 20;
 	p->fds = 23;
+	p->census_passes = 3;
+	p->census_ns = FIXTURE_START_NS + 60 * NSEC_PER_SEC;
 	p->limit_bytes = 512 << 20;
 	p->cgroup_current_bytes = 61 << 20;
 }
@@ -306,6 +309,7 @@ static inline void fixture_heap(struct fixture *f)
 	f->process.lost = 17;
 	f->process.sampled_out = 250;
 	f->process.census_torn = 3;
+	f->process.census_corrections = 2;
 
 	struct finding *n = fixture_finding(f, VERDICT_HEAP_RETENTION, 0.87);
 

@@ -11,6 +11,7 @@
 enum {
 	KEY_FOR = 0x100,
 	KEY_PARK,
+	KEY_CENSUS,
 };
 
 static error_t parse_output(int key, char *arg, struct argp_state *state)
@@ -65,6 +66,14 @@ static error_t parse_park(struct argp_state *state, const char *arg, bool *ret)
 	return 0;
 }
 
+static error_t parse_census(struct argp_state *state, const char *arg, double *ret)
+{
+	if (strcmp(arg, "off"))
+		return parse_duration(state, "--census", arg, ret);
+	*ret = -1;
+	return 0;
+}
+
 static error_t parse_observe(int key, char *arg, struct argp_state *state)
 {
 	struct opts *o = state->input;
@@ -76,6 +85,8 @@ static error_t parse_observe(int key, char *arg, struct argp_state *state)
 		return parse_duration(state, "--for", arg, &o->for_s);
 	case KEY_PARK:
 		return parse_park(state, arg, &o->watch_parks);
+	case KEY_CENSUS:
+		return parse_census(state, arg, &o->census_s);
 	default:
 		return ARGP_ERR_UNKNOWN;
 	}
@@ -87,6 +98,10 @@ static const struct argp_option observe_options[] = {
 	{ "park", KEY_PARK, "all|off", 0,
 	  "Probe every park and wake-up of a goroutine for exact counts by wait reason; dear on "
 	  "busy servers",
+	  1 },
+	{ "census", KEY_CENSUS, "DURATION|off", 0,
+	  "Read all goroutines from memory every DURATION (default 30s) and correct the counts by "
+	  "it; off: only when a process is first seen",
 	  1 },
 	{ 0 },
 };
@@ -174,5 +189,6 @@ void opts_to_session(const struct opts *o, struct session_opts *s)
 	s->for_s = o->for_s;
 	s->interval_s = o->interval_s;
 	s->watch_parks = o->watch_parks;
+	s->census_interval_s = o->census_s;
 	s->quiet = o->verbosity < 0;
 }

@@ -21,6 +21,7 @@ struct opts {
 	double interval_s; /* -i; 0: not given */
 	double for_s; /* --for; 0: not given */
 	bool watch_parks; /* --park */
+	double census_s; /* --census; 0: not given, less than 0: off */
 	uint64_t count; /* -n; 0: no limit */
 	VEC(const char *) names; /* -p and arguments; borrowed from argv */
 
@@ -30,7 +31,7 @@ struct opts {
 
 /* Groups, for the children of a command's argp; their input is the struct opts. */
 extern const struct argp opts_output_argp; /* -j -o -q -v */
-extern const struct argp opts_observe_argp; /* -i --for --park */
+extern const struct argp opts_observe_argp; /* -i --for --park --census */
 extern const struct argp opts_target_argp; /* -p and PID|NAME arguments */
 
 /*

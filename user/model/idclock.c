@@ -8,6 +8,7 @@
 
 /* Entries nearer than this are one; with the thinning below, 24 h need about 300 entries. */
 #define STEP_NS	    NSEC_PER_MSEC
+#define BATCH	    16 /* ids that a P takes at a time: runtime/proc.go, _GoidCacheBatch */
 #define THIN_FINEST 16 /* a gap may be one part in this of its age */
 
 void idclock_init(struct idclock *c)
@@ -72,6 +73,13 @@ int idclock_newest(struct idclock *c, uint64_t ts_ns, uint64_t goid)
 	return 0;
 }
 
+int idclock_handed(struct idclock *c, uint64_t ts_ns, uint64_t goidgen)
+{
+	while (c->n && c->entries[c->n - 1].goid > goidgen)
+		c->n--;
+	return goidgen < BATCH ? 0 : idclock_newest(c, ts_ns, goidgen - (BATCH - 1));
+}
+
 int idclock_birth(struct idclock *c, uint64_t ts_ns, uint64_t goid)
 {
 	int err = ensure(&c->recent, IDCLOCK_RECENT);
@@ -88,20 +96,20 @@ int idclock_birth(struct idclock *c, uint64_t ts_ns, uint64_t goid)
 	return idclock_newest(c, ts_ns, goid);
 }
 
-uint64_t idclock_lookup(const struct idclock *c, uint64_t goid)
+static const struct idclock_entry *seen(const struct idclock *c, uint64_t goid)
 {
-	if (c->recent && goid) {
-		const struct idclock_entry *r = &c->recent[goid & (IDCLOCK_RECENT - 1)];
+	if (!c->recent || !goid)
+		return NULL;
+	const struct idclock_entry *r = &c->recent[goid & (IDCLOCK_RECENT - 1)];
 
-		if (r->goid == goid)
-			return r->ts_ns;
-	}
-	if (!c->n || goid <= c->entries[0].goid)
-		return 0;
-	uint32_t lo = 0, hi = c->n - 1; /* entries[lo].goid < goid */
+	return r->goid == goid ? r : NULL;
+}
 
-	if (goid > c->entries[hi].goid)
-		return c->entries[hi].ts_ns;
+/* The last entry with a smaller id; there is one. */
+static const struct idclock_entry *entry_before(const struct idclock *c, uint64_t goid)
+{
+	uint32_t lo = 0, hi = c->n; /* entries[lo].goid < goid */
+
 	while (hi - lo > 1) {
 		uint32_t mid = lo + (hi - lo) / 2;
 
@@ -110,8 +118,35 @@ uint64_t idclock_lookup(const struct idclock *c, uint64_t goid)
 		else
 			hi = mid;
 	}
-	const struct idclock_entry *a = &c->entries[lo], *b = &c->entries[hi];
-	double part = (double)(goid - a->goid) / (double)(b->goid - a->goid);
+	return &c->entries[lo];
+}
 
-	return a->ts_ns + (uint64_t)(part * (double)(b->ts_ns - a->ts_ns));
+static bool is_newest(const struct idclock *c, const struct idclock_entry *e)
+{
+	return e == &c->entries[c->n - 1];
+}
+
+uint64_t idclock_lookup(const struct idclock *c, uint64_t goid)
+{
+	const struct idclock_entry *e = seen(c, goid);
+
+	if (e)
+		return e->ts_ns;
+	if (!c->n || goid <= c->entries[0].goid)
+		return 0;
+	e = entry_before(c, goid);
+	if (is_newest(c, e))
+		return e->ts_ns;
+	double part = (double)(goid - e->goid) / (double)(e[1].goid - e->goid);
+
+	return e->ts_ns + (uint64_t)(part * (double)(e[1].ts_ns - e->ts_ns));
+}
+
+uint64_t idclock_error(const struct idclock *c, uint64_t goid)
+{
+	if (seen(c, goid) || !c->n || goid <= c->entries[0].goid)
+		return 0;
+	const struct idclock_entry *e = entry_before(c, goid);
+
+	return is_newest(c, e) ? 0 : e[1].ts_ns - e->ts_ns;
 }

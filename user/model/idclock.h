@@ -29,6 +29,12 @@ struct idclock {
 void idclock_init(struct idclock *c);
 void idclock_release(struct idclock *c);
 
+/*
+ * The scheduler's count of ids handed out (sched.goidgen).  A batch is asked for when the first of
+ * it is given to a goroutine, so goidgen - 15 had been born by ts, and nothing above goidgen:
+ * entries that say otherwise were torn, and are dropped.
+ */
+int idclock_handed(struct idclock *c, uint64_t ts_ns, uint64_t goidgen) _must_check_;
 /* goid was the newest known at ts.  Older ids and times are taken as they come, and ignored. */
 int idclock_newest(struct idclock *c, uint64_t ts_ns, uint64_t goid) _must_check_;
 /* A birth seen on its own. */
@@ -36,5 +42,10 @@ int idclock_birth(struct idclock *c, uint64_t ts_ns, uint64_t goid) _must_check_
 
 /* Time of birth; 0 if that was before the first entry, or nothing is known. */
 uint64_t idclock_lookup(const struct idclock *c, uint64_t goid);
+/*
+ * How far before or after that it may lie, by the entries around it; an id that a P held back for
+ * a while may be younger still.  0 if the birth itself was seen, or nothing is known.
+ */
+uint64_t idclock_error(const struct idclock *c, uint64_t goid);
 
 #endif

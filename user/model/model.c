@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "model/process.h"
+#include "model/recount.h"
 
 #define SITES_DEFAULT 1024
 
@@ -85,30 +86,38 @@ void model_process_remove(struct model *m, pid_t pid)
 	process_free(p);
 }
 
-void model_census_begin(struct model *m, pid_t pid)
+void model_census_begin(struct model *m, pid_t pid, int64_t goids)
 {
 	struct process *p = process_find(m, pid);
 
 	if (p)
-		process_census_begin(p);
+		recount_begin(p, goids);
 }
 
-void model_census_goroutine(struct model *m, pid_t pid, uint64_t goid, uint64_t gopc,
-			    uint64_t startpc, bool is_system, uint32_t wait_reason, bool is_waiting)
+void model_census_goroutine(struct model *m, pid_t pid, const struct model_goroutine *g)
 {
 	struct process *p = process_find(m, pid);
 
 	if (p)
-		model_note(m, process_census_goroutine(p, goid, gopc, startpc, is_system,
-						       wait_reason, is_waiting));
+		model_note(m, recount_goroutine(p, g));
 }
 
-void model_census_end(struct model *m, pid_t pid, uint64_t torn, uint64_t unread)
+void model_census_end(struct model *m, pid_t pid, const struct model_census *c,
+		      struct model_census_outcome *ret)
+{
+	struct process *p = process_find(m, pid);
+
+	*ret = (struct model_census_outcome){ 0 };
+	if (p)
+		recount_end(p, c, ret);
+}
+
+void model_census_drop(struct model *m, pid_t pid)
 {
 	struct process *p = process_find(m, pid);
 
 	if (p)
-		process_census_end(p, torn, unread);
+		recount_drop(p);
 }
 
 void model_event(struct model *m, const struct event *ev)
@@ -117,6 +126,18 @@ void model_event(struct model *m, const struct event *ev)
 
 	if (p)
 		model_note(m, process_event(p, ev));
+}
+
+void model_counts_begin(struct model *m)
+{
+	for (struct process *p = m->processes; p; p = p->hh.next)
+		process_counts_begin(p);
+}
+
+void model_counts_end(struct model *m)
+{
+	for (struct process *p = m->processes; p; p = p->hh.next)
+		model_note(m, process_counts_end(p));
 }
 
 void model_site_counts(struct model *m, pid_t pid, uint64_t gopc, const struct wire_site *s)

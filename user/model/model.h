@@ -65,21 +65,43 @@ int model_process_add(struct model *m, const struct model_process_info *info) _m
 void model_process_exited(struct model *m, pid_t pid, uint64_t ts_ns, int exit_code);
 void model_process_remove(struct model *m, pid_t pid);
 
+/* What a census says of one goroutine. */
+struct model_goroutine {
+	uint64_t goid, gopc, startpc; /* addresses as in memory */
+	int64_t waitsince_ns; /* CLOCK_MONOTONIC; 0: not known */
+	uint32_t wait_reason;
+	uint8_t tracking_seq; /* changes whenever it runs */
+	bool is_system, is_waiting;
+};
+
+struct model_census {
+	uint64_t ts_ns; /* when it was done */
+	uint64_t torn, unread;
+	bool has_tracking; /* this Go has a tracking_seq */
+};
+
+struct model_census_outcome {
+	uint32_t corrected; /* sites whose population was not what had been counted */
+	bool is_doubtful; /* another pass soon would tell whether some more are wrong */
+};
+
 /*
- * The goroutines found by the first census, one call per goroutine, between begin and end.  born
- * and died of the sites as they stood when the census was made are what is in the model then, so
- * feed the counters just before.
+ * A census: begin, one call per goroutine, end (or drop, if it came to nothing).  Feed the
+ * counters just before begin and just before end; ticks and events may come in between.  goids:
+ * the ids handed out when it begins, -1 unknown.  A pid that is not known is no error.
  */
-void model_census_begin(struct model *m, pid_t pid);
-void model_census_goroutine(struct model *m, pid_t pid, uint64_t goid, uint64_t gopc,
-			    uint64_t startpc, bool is_system, uint32_t wait_reason,
-			    bool is_waiting);
-void model_census_end(struct model *m, pid_t pid, uint64_t torn, uint64_t unread);
+void model_census_begin(struct model *m, pid_t pid, int64_t goids);
+void model_census_goroutine(struct model *m, pid_t pid, const struct model_goroutine *g);
+void model_census_end(struct model *m, pid_t pid, const struct model_census *c,
+		      struct model_census_outcome *ret);
+void model_census_drop(struct model *m, pid_t pid);
 
 /* One event off the ring.  Events of unknown pids are ignored. */
 void model_event(struct model *m, const struct event *ev);
 
-/* Exact counters, as they stand at a sample. */
+/* Exact counters, as they stand at a sample; all that there are, between begin and end. */
+void model_counts_begin(struct model *m);
+void model_counts_end(struct model *m);
 void model_site_counts(struct model *m, pid_t pid, uint64_t gopc, const struct wire_site *s);
 void model_park_counts(struct model *m, pid_t pid, uint64_t gopc, uint32_t reason,
 		       const struct wire_park_count *c);

@@ -7,6 +7,7 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "model/recount.h"
 
 /* A newcomer replaces the smallest site of a full table only if it is clearly bigger. */
 #define REPLACE_FACTOR 2
@@ -52,7 +53,7 @@ static void process_init(struct process *p, const struct model_process_info *inf
 	p->hooks_on = info->hooks_on;
 	p->start_ns = p->tick_ns = info->start_ns;
 	p->heap_live_bytes = p->tick_alloc_bytes = p->tick_gc_cycles = -1;
-	p->fds = p->limit_bytes = p->cgroup_current_bytes = -1;
+	p->fds = p->sockets = p->limit_bytes = p->cgroup_current_bytes = -1;
 	p->cpu_s = p->first_cpu_s = -1;
 	memset(p->rss_bytes, 0xff, sizeof(p->rss_bytes));
 	memset(&p->account, 0xff, sizeof(p->account));
@@ -158,8 +159,7 @@ static int site_add(struct process *p, uint64_t gopc, uint64_t startpc, struct s
 	return 0;
 }
 
-/* The site of a go statement; when the table is full and it has none, the folded rest. */
-static int site_get(struct process *p, uint64_t gopc, uint64_t startpc, struct site **ret)
+int process_site(struct process *p, uint64_t gopc, uint64_t startpc, struct site **ret)
 {
 	struct site *s = site_find(p, gopc);
 
@@ -174,21 +174,52 @@ static int site_get(struct process *p, uint64_t gopc, uint64_t startpc, struct s
 	return site_resolve(s, &p->resolver);
 }
 
-/* Makes room for a site that has so many goroutines, if a much smaller one is there. */
+static void site_fold(struct process *p, uint64_t born, uint64_t died)
+{
+	p->folded_born += born;
+	p->folded_died += died;
+	p->folded++;
+}
+
+/*
+ * Makes room for a site that has so many goroutines, if a much smaller one is there.  Not while a
+ * census finds goroutines of both.
+ */
 static int site_replace_smallest(struct process *p, uint64_t live)
 {
 	struct site *s = p->smallest, *other = NULL;
 
-	if (!s || live <= REPLACE_FACTOR * (uint64_t)site_live(s) + REPLACE_MORE)
+	if (!s || p->is_recounting ||
+	    live <= REPLACE_FACTOR * (uint64_t)site_live(s) + REPLACE_MORE)
 		return -ENOSPC;
 	int err = site_other(p, &other);
 
 	if (err)
 		return err;
 	site_rebase(other, other->base + s->base);
+	other->is_unsettled = p->has_swapped = true;
+	/* Its counters of this sample were its own, if they have come: now they are the rest's. */
+	if (s->round == p->counts_round)
+		site_fold(p, s->born, s->died);
 	p->smallest = NULL;
 	HASH_DEL(p->sites, s);
 	site_free(s);
+	return 0;
+}
+
+/* A site with so many comes out of the folded rest, if there is room to be made for it. */
+static int site_unfold(struct process *p, uint64_t gopc, const struct wire_site *c)
+{
+	struct site *s = NULL;
+	int err = site_replace_smallest(p, c->births > c->deaths ? c->births - c->deaths : 0);
+
+	err = err ? err : site_add(p, gopc, c->startpc, &s);
+	if (err)
+		return err;
+	/* What it was born before is no birth of this second. */
+	s->tick_born = c->births;
+	s->tick_died = c->deaths;
+	s->is_unsettled = true;
 	return 0;
 }
 
@@ -196,19 +227,47 @@ int process_site_counts(struct process *p, uint64_t gopc, const struct wire_site
 {
 	struct site *s = site_find(p, gopc);
 
-	if (!s && HASH_COUNT(p->sites) >= p->max_sites &&
-	    site_replace_smallest(p, c->births > c->deaths ? c->births - c->deaths : 0)) {
-		p->folded_born += c->births;
-		p->folded_died += c->deaths;
-		p->folded++;
+	if (!s && HASH_COUNT(p->sites) >= p->max_sites && site_unfold(p, gopc, c)) {
+		site_fold(p, c->births, c->deaths);
 		return site_other(p, &s);
 	}
-	int err = site_get(p, gopc, c->startpc, &s);
+	int err = process_site(p, gopc, c->startpc, &s);
 
 	if (err)
 		return err;
 	s->born = MAX(s->born, (uint64_t)c->births);
 	s->died = MAX(s->died, (uint64_t)c->deaths);
+	s->round = p->counts_round;
+	return 0;
+}
+
+void process_counts_begin(struct process *p)
+{
+	p->folded_born = p->folded_died = p->folded = 0;
+	p->counts_round++;
+}
+
+/* The counters of the rest only grow, unless a site came out of it and another went in. */
+int process_counts_end(struct process *p)
+{
+	uint64_t born = p->folded_born + p->state.births_other;
+	uint64_t died = p->folded_died + p->state.deaths_other;
+	struct site *other = NULL;
+
+	p->sites_folded = MAX(p->sites_folded, p->folded);
+	if (!born && !died && !p->other)
+		return 0;
+	int err = site_other(p, &other);
+
+	if (err)
+		return err;
+	if (p->has_swapped) {
+		other->born = other->tick_born = born;
+		other->died = other->tick_died = died;
+		p->has_swapped = false;
+	}
+	other->born = MAX(other->born, born);
+	other->died = MAX(other->died, died);
 	return 0;
 }
 
@@ -216,7 +275,7 @@ int process_park_counts(struct process *p, uint64_t gopc, uint32_t reason,
 			const struct wire_park_count *c)
 {
 	struct site *s = NULL;
-	int err = site_get(p, gopc, 0, &s);
+	int err = process_site(p, gopc, 0, &s);
 
 	if (err || s->is_other)
 		return err;
@@ -229,78 +288,16 @@ int process_park_counts(struct process *p, uint64_t gopc, uint32_t reason,
 	return 0;
 }
 
-/* Iterates over all sites, the folded one last. */
-static struct site *site_first(struct process *p)
+struct site *process_site_first(struct process *p)
 {
 	return p->sites ? p->sites : p->other;
 }
 
-static struct site *site_next(struct process *p, struct site *s)
+struct site *process_site_next(struct process *p, struct site *s)
 {
 	if (s == p->other)
 		return NULL;
 	return s->hh.next ? s->hh.next : p->other;
-}
-
-#define for_each_site(p, s) for (struct site *s = site_first(p); s; s = site_next(p, s))
-
-/* ---- census ---- */
-
-void process_census_begin(struct process *p)
-{
-	p->census_goid = 0;
-	for_each_site(p, s)
-	{
-		s->found = 0;
-		vec_for_each (&s->reasons, r)
-			r->found = 0;
-	}
-}
-
-int process_census_goroutine(struct process *p, uint64_t goid, uint64_t gopc, uint64_t startpc,
-			     bool is_system, uint32_t wait_reason, bool is_waiting)
-{
-	struct site *s = NULL;
-	int err = site_get(p, gopc, startpc, &s);
-
-	p->census_goid = MAX(p->census_goid, goid);
-	if (err)
-		return err;
-	s->found++;
-	if (is_system && !s->is_other)
-		s->is_system = true;
-	struct site_reason *r = is_waiting && !s->is_other ? site_reason(s, wait_reason) : NULL;
-
-	if (r)
-		r->found++;
-	return 0;
-}
-
-/*
- * Parks counted before the census and still waiting are among those found: the counters start
- * from there.
- */
-static void reasons_rebase(struct site *s)
-{
-	vec_for_each (&s->reasons, r) {
-		uint64_t waiting = r->parks > r->readies ? r->parks - r->readies : 0;
-
-		r->found = waiting < r->found ? r->found - (uint32_t)waiting : 0;
-	}
-}
-
-void process_census_end(struct process *p, uint64_t torn, uint64_t unread)
-{
-	for_each_site(p, s)
-	{
-		site_rebase(s, (int64_t)s->found - (int64_t)(s->born - s->died));
-		reasons_rebase(s);
-	}
-	p->census_torn = torn;
-	p->census_unread = unread;
-	p->has_census = true;
-	if (p->census_goid && idclock_newest(&p->clock, p->tick_ns, p->census_goid))
-		p->census_torn++; /* no memory for the clock: ages of these stay unknown */
 }
 
 /* ---- events ---- */
@@ -310,14 +307,14 @@ static int birth_event(struct process *p, const struct event *ev)
 	struct site *s = NULL;
 	int err = idclock_birth(&p->clock, ev->ts_ns, ev->go.goid);
 
-	err = err ? err : site_get(p, ev->go.gopc, ev->go.startpc, &s);
+	err = err ? err : process_site(p, ev->go.gopc, ev->go.startpc, &s);
 	return err ? err : site_birth(s, p->start_ns, p->tick_ns);
 }
 
 static int death_event(struct process *p, const struct event *ev)
 {
 	struct site *s = NULL;
-	int err = site_get(p, ev->go.gopc, 0, &s);
+	int err = process_site(p, ev->go.gopc, 0, &s);
 
 	if (err)
 		return err;
@@ -328,7 +325,7 @@ static int death_event(struct process *p, const struct event *ev)
 static int stack_event(struct process *p, const struct event *ev)
 {
 	struct site *s = NULL;
-	int err = site_get(p, ev->stack.gopc, 0, &s);
+	int err = process_site(p, ev->stack.gopc, 0, &s);
 
 	return err || s->is_other ? err : site_stack_seen(s, ev, &p->resolver);
 }
@@ -427,8 +424,10 @@ void process_reading(struct process *p, const struct model_reading *r)
 		p->rss_bytes[WIRE_RSS_SHMEM] = r->memory->shmem_bytes;
 		p->rss_bytes[WIRE_RSS_SWAP] = r->memory->swap_bytes;
 	}
-	if (r->fds)
+	if (r->fds) {
 		p->fds = r->fds->total;
+		p->sockets = r->fds->sockets;
+	}
 	if (r->cgroup) {
 		p->limit_bytes = known_size(r->cgroup->limit_bytes);
 		p->cgroup_current_bytes = known_size(r->cgroup->current_bytes);
@@ -441,25 +440,6 @@ void process_reading(struct process *p, const struct model_reading *r)
 }
 
 /* ---- tick ---- */
-
-static int tick_other(struct process *p)
-{
-	uint64_t born = p->folded_born + p->state.births_other;
-	uint64_t died = p->folded_died + p->state.deaths_other;
-	struct site *other = NULL;
-
-	p->sites_folded = MAX(p->sites_folded, p->folded);
-	p->folded_born = p->folded_died = p->folded = 0;
-	if (!born && !died)
-		return 0;
-	int err = site_other(p, &other);
-
-	if (err)
-		return err;
-	other->born = MAX(other->born, born);
-	other->died = MAX(other->died, died);
-	return 0;
-}
 
 static bool is_smaller(const struct site *a, const struct site *b)
 {
@@ -563,6 +543,14 @@ static int tick_alloc(struct process *p, uint64_t now_ns)
 	return series3_add(&p->alloc, now_ns, (double)(now - before) / dt);
 }
 
+/* Ids are handed out whether or not a record tells of it. */
+static int tick_clock(struct process *p, uint64_t now_ns)
+{
+	if (p->has_exited || p->account.goids <= 0)
+		return 0;
+	return idclock_handed(&p->clock, now_ns, (uint64_t)p->account.goids);
+}
+
 int process_tick(struct process *p, uint64_t now_ns)
 {
 	double births = 0, dt = seconds_between(p->tick_ns, now_ns);
@@ -571,7 +559,7 @@ int process_tick(struct process *p, uint64_t now_ns)
 	if (p->is_closed)
 		return 0;
 	p->is_closed = p->has_exited;
-	int err = tick_other(p);
+	int err = tick_clock(p, now_ns);
 
 	err = err ? err : tick_sites(p, now_ns, &births);
 	err = err ? err : tick_marks(p, now_ns);
@@ -613,7 +601,8 @@ static int snapshot_sites(struct process *p, uint64_t now_ns, struct snapshot_pr
 
 		if (err)
 			return err;
-		site_snapshot(s, &p->resolver, p->is_park_watched, now_ns, &sites[n++]);
+		site_snapshot(s, &p->resolver, p->is_park_watched, now_ns, &sites[n]);
+		recount_snapshot(p, s, &sites[n++].before);
 		if (s->is_system)
 			continue;
 		ret->at_attach += s->base > 0 ? s->base : 0;
@@ -636,6 +625,12 @@ static int reason_order(const void *pa, const void *pb)
 	return strcmp(a->name, b->name);
 }
 
+/* Whether its parks and wake-ups are all counted, so that the counts say who waits now. */
+static bool is_counted(const struct process *p, const char *reason)
+{
+	return p->is_park_watched && site_reason_is_counted(reason);
+}
+
 /* Adds one site's count of a reason; by_reason holds the index of each known number. */
 static void add_reason(struct process *p, const struct site *s, const struct site_reason *r,
 		       uint32_t *numbers, struct snapshot_reason *rows, size_t *n)
@@ -643,15 +638,15 @@ static void add_reason(struct process *p, const struct site *s, const struct sit
 	size_t i = 0;
 
 	/* A wake-up alone: it was parked before the observation, and no more is known. */
-	if (!r->parks && !r->found)
+	if (!r->parks && !r->census)
 		return;
 	while (i < *n && numbers[i] != r->reason)
 		i++;
 	if (i == SNAPSHOT_REASONS_MAX)
 		return;
-	if (i == *n) {
-		const char *name = p->resolver.reason(p->resolver.arg, r->reason);
+	const char *name = p->resolver.reason(p->resolver.arg, r->reason);
 
+	if (i == *n) {
 		numbers[i] = r->reason;
 		if (name)
 			snprintf(p->reason_name[i], sizeof(p->reason_name[i]), "%s", name);
@@ -659,12 +654,12 @@ static void add_reason(struct process *p, const struct site *s, const struct sit
 			snprintf(p->reason_name[i], sizeof(p->reason_name[i]), "reason %u",
 				 r->reason);
 		rows[i].name = p->reason_name[i];
-		rows[i].waiting = p->is_park_watched && site_reason_is_counted(name) ? 0 : -1;
+		rows[i].waiting = p->has_census || is_counted(p, name) ? 0 : -1;
 		(*n)++;
 	}
 	rows[i].parks += r->parks;
 	if (rows[i].waiting >= 0)
-		rows[i].waiting += site_waiting(s, r);
+		rows[i].waiting += site_waiting(s, r, is_counted(p, name));
 }
 
 static int snapshot_reasons(struct process *p, struct snapshot_process *ret)
@@ -730,6 +725,7 @@ static void snapshot_memory(const struct process *p, struct snapshot_process *re
 	memory_readings_split(&p->readings, &ret->memory);
 	ret->off_heap_bytes = ret->memory.outside_bytes;
 	ret->fds = p->fds;
+	ret->sockets = p->sockets;
 	ret->limit_bytes = p->limit_bytes;
 	ret->cgroup_current_bytes = p->cgroup_current_bytes;
 }
@@ -763,6 +759,9 @@ int process_snapshot(struct process *p, uint64_t now_ns, struct snapshot_process
 		.is_park_watched = p->is_park_watched,
 		.census_torn = p->census_torn,
 		.census_unread = p->census_unread,
+		.census_passes = p->census_passes,
+		.census_corrections = p->census_corrections,
+		.census_ns = p->census_ns,
 		.sites_folded = p->sites_folded,
 	};
 	ret->live = process_live(p, &ret->live_system);

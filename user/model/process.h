@@ -24,12 +24,19 @@ struct process {
 	struct site *sites; /* by gopc */
 	struct site *other; /* the rest, folded; NULL: none yet */
 	struct site *smallest; /* when the table is full: what a bigger newcomer may replace */
-	uint32_t max_sites;
+	uint32_t max_sites, counts_round; /* the latter numbers the samples of counters */
 	uint64_t folded_born, folded_died, folded; /* counters of folded sites, this sample */
+	bool has_swapped; /* in this sample a site came out of "other" for another */
 	uint64_t sites_folded;
 
 	struct idclock clock;
-	uint64_t census_goid, census_torn, census_unread;
+	bool is_recounting; /* a census is under way */
+	int64_t census_goids; /* ids handed out when it began, -1 unknown */
+	uint64_t census_goid; /* newest that it found */
+	uint64_t attach_goid; /* ids up to here were handed out before the observation */
+	bool has_tracking;
+	uint64_t census_torn, census_unread, census_ns; /* the latest */
+	uint64_t census_passes, census_corrections;
 
 	struct wire_state state;
 	/* as of the last tick */
@@ -46,7 +53,7 @@ struct process {
 	uint64_t account_ns; /* tick at which total_alloc was last compared */
 	int64_t tick_alloc_bytes, tick_gc_cycles; /* as of the last tick, -1 unknown */
 	int64_t rss_bytes[WIRE_RSS_MAX];
-	int64_t fds, limit_bytes, cgroup_current_bytes;
+	int64_t fds, sockets, limit_bytes, cgroup_current_bytes;
 	double cpu_s, first_cpu_s;
 
 	struct series3 live, heap_live, heap_inuse, rss_anon, births, alloc, fds_series;
@@ -59,12 +66,19 @@ int process_new(const struct model_process_info *info, uint32_t max_sites,
 		struct process **ret) _must_check_;
 void process_free(struct process *p);
 
-void process_census_begin(struct process *p);
-int process_census_goroutine(struct process *p, uint64_t goid, uint64_t gopc, uint64_t startpc,
-			     bool is_system, uint32_t wait_reason, bool is_waiting) _must_check_;
-void process_census_end(struct process *p, uint64_t torn, uint64_t unread);
+/* The site of a go statement; when the table is full and it has none, the folded rest. */
+int process_site(struct process *p, uint64_t gopc, uint64_t startpc,
+		 struct site **ret) _must_check_;
+/* All sites, the folded one last. */
+struct site *process_site_first(struct process *p);
+struct site *process_site_next(struct process *p, struct site *s);
+#define for_each_site(p, s) \
+	for (struct site *s = process_site_first(p); s; s = process_site_next(p, s))
 
 int process_event(struct process *p, const struct event *ev) _must_check_;
+/* A sample of the counters: all of them come between begin and end. */
+void process_counts_begin(struct process *p);
+int process_counts_end(struct process *p) _must_check_;
 int process_site_counts(struct process *p, uint64_t gopc, const struct wire_site *s) _must_check_;
 int process_park_counts(struct process *p, uint64_t gopc, uint32_t reason,
 			const struct wire_park_count *c) _must_check_;

@@ -16,6 +16,7 @@ int site_new(uint64_t gopc, uint64_t startpc, struct site **ret)
 		return -ENOMEM;
 	s->gopc = s->link_gopc = gopc;
 	s->startpc = startpc;
+	s->channels = s->channels_of = -1;
 	series_init(&s->live, NSEC_PER_SEC, SITE_SERIES_POINTS, true);
 	series_init(&s->survivors, NSEC_PER_SEC, SITE_SERIES_POINTS, true);
 	series_init(&s->births, NSEC_PER_SEC, SITE_SERIES_POINTS, true);
@@ -175,7 +176,7 @@ int site_tick(struct site *s, uint64_t observed_ns, uint64_t tick_ns, uint64_t n
 	uint64_t births = s->born - s->tick_born, deaths = s->died - s->tick_died;
 	int err = 0;
 
-	if (births || deaths)
+	if (births || deaths || s->is_corrected)
 		err = ensure_ages(s, observed_ns, tick_ns);
 	/* What it was before its first birth or death belongs to the picture. */
 	if (!err && s->ages && !series_count(&s->live))
@@ -188,6 +189,7 @@ int site_tick(struct site *s, uint64_t observed_ns, uint64_t tick_ns, uint64_t n
 		err = add_points(s, observed_ns, tick_ns, now_ns);
 	s->tick_born = s->born;
 	s->tick_died = s->died;
+	s->is_corrected = false;
 	return err;
 }
 
@@ -205,9 +207,10 @@ struct site_reason *site_reason(struct site *s, uint32_t reason)
 	return &s->reasons.items[s->reasons.n - 1];
 }
 
-int64_t site_waiting(const struct site *s, const struct site_reason *r)
+int64_t site_waiting(const struct site *s, const struct site_reason *r, bool is_counted)
 {
-	int64_t n = (int64_t)(r->parks - r->readies) + r->found, live = site_live(s);
+	int64_t counted = (int64_t)(r->parks - r->readies) + r->base, live = site_live(s);
+	int64_t n = is_counted ? counted : (int64_t)r->census;
 
 	return n < 0 ? 0 : n > live ? live : n;
 }
@@ -232,27 +235,28 @@ bool site_reason_is_counted(const char *name)
 int site_main_reason(const struct site *s, const struct model_resolver *r, bool is_park_watched,
 		     int64_t *ret_count)
 {
-	int64_t best_n = 0, most_parked = 0;
+	int64_t best_n = 0;
+	uint64_t most_parked = 0;
 	int best = -1, uncounted = -1;
 
 	for (size_t i = 0; i < s->reasons.n; i++) {
 		const struct site_reason *it = &s->reasons.items[i];
-		int64_t n = site_waiting(s, it);
-		int64_t parked = (int64_t)it->parks + it->found;
+		bool has_readies = site_reason_is_counted(r->reason(r->arg, it->reason));
+		int64_t n = site_waiting(s, it, is_park_watched && has_readies);
 
-		if (site_reason_is_counted(r->reason(r->arg, it->reason))) {
-			if (n > best_n) {
-				best_n = n;
-				best = (int)i;
-			}
-		} else if (parked > most_parked) {
-			most_parked = parked;
+		if (n > best_n) {
+			best_n = n;
+			best = (int)i;
+		} else if (!has_readies && it->parks > most_parked) {
+			most_parked = it->parks;
 			uncounted = (int)i;
 		}
 	}
+	/* Of those born since the census only the parks are known where wake-ups are not counted.
+	 */
 	bool is_uncounted = uncounted >= 0 && best_n * 2 < site_live(s);
 
-	*ret_count = best < 0 || is_uncounted || !is_park_watched ? -1 : best_n;
+	*ret_count = best < 0 || is_uncounted ? -1 : best_n;
 	return is_uncounted ? uncounted : best;
 }
 

@@ -24,8 +24,24 @@
 
 struct site_reason {
 	uint32_t reason;
-	uint32_t found; /* waiting for it when the census was made */
+	uint32_t finding; /* waiting for it, by the census under way */
+	uint32_t census; /* by the latest */
+	int64_t base; /* what makes the counts agree with it */
 	uint64_t parks, readies;
+};
+
+/* Parts into which goroutines are dealt by id: old to new, or at random. */
+#define SITE_PARTS 16
+
+/* One census of a site. */
+struct site_census {
+	uint32_t found;
+	uint64_t born, died; /* counters when it began */
+	/* of those found, the ones that were there before the observation */
+	uint32_t old, with_since;
+	uint32_t ids[SITE_PARTS]; /* by part of the ids handed out before */
+	uint32_t sum[SITE_PARTS]; /* of hashes of id and trackingSeq, dealt at random */
+	int64_t since_min_ns, since_max_ns; /* of waitsince; 0: none has one */
 };
 
 struct site_stack {
@@ -44,9 +60,16 @@ struct site {
 	bool is_system, is_other;
 
 	int64_t base; /* live when observation began; less than 0 while counters lag */
-	uint32_t found; /* by the census under way */
+	int64_t base_lo, base_hi; /* between which it lies, by the censuses so far */
+	int8_t doubt; /* the latest census said more (1) or less (-1) than that; 0: it agreed */
+	bool is_unsettled; /* base is yet to come, with the next census */
+	bool is_corrected; /* since the last tick */
+	struct site_census finding, census; /* under way, latest */
+	uint16_t still; /* parts unchanged since the first census, a bit each */
+	int64_t channels, channels_of; /* different ones waited on, and by how many; -1 unknown */
 	uint64_t born, died; /* absolute counters, latest */
 	uint64_t tick_born, tick_died; /* as of the last tick */
+	uint32_t round; /* the sample of counters that it was last in */
 
 	struct ages *ages; /* NULL: no birth or death yet */
 	double long_lived_s;
@@ -70,7 +93,7 @@ int64_t site_live(const struct site *s);
 int site_birth(struct site *s, uint64_t observed_ns, uint64_t tick_ns) _must_check_;
 int site_death(struct site *s, uint64_t birth_ns, uint64_t ts_ns, uint64_t observed_ns,
 	       uint64_t tick_ns) _must_check_;
-/* What the census found to have been there when the observation began. */
+/* What a census found to have been there when the observation began. */
 void site_rebase(struct site *s, int64_t base);
 /* Ends a sample that began at tick_ns. */
 int site_tick(struct site *s, uint64_t observed_ns, uint64_t tick_ns, uint64_t now_ns,
@@ -78,8 +101,8 @@ int site_tick(struct site *s, uint64_t observed_ns, uint64_t tick_ns, uint64_t n
 
 /* Finds or makes the count of a reason; NULL: no memory, or more reasons than there are. */
 struct site_reason *site_reason(struct site *s, uint32_t reason);
-/* Parked now for this reason, by the counts. */
-int64_t site_waiting(const struct site *s, const struct site_reason *r);
+/* Parked now for this reason: by the counts if they are complete, else by the latest census. */
+int64_t site_waiting(const struct site *s, const struct site_reason *r, bool is_counted);
 /* Whether wake-ups from this reason pass through runtime.ready, and so are counted. */
 bool site_reason_is_counted(const char *name);
 /*

@@ -25,6 +25,27 @@ struct snapshot_frame {
 	uint32_t line;
 };
 
+/* What the censuses say of a site's goroutines that were there before the observation. */
+struct snapshot_before {
+	int64_t live; /* still there at the latest census; -1: there was none */
+	/*
+	 * Part of them that is the same as at the first census, and has not run in between if
+	 * knows_runs (else only: has not ended); a lower bound; -1 unknown.
+	 */
+	double still_part;
+	double still_s; /* in that time */
+	bool knows_runs;
+	/*
+	 * The collector notes since when a goroutine waits, so this is at least; -1 if it noted
+	 * none.  Spread: from the first to the last that began to wait.
+	 */
+	double waits_s, waits_spread_s;
+	int64_t with_since; /* of how many it did */
+	uint32_t id_parts; /* sixteenths of the ids of the process's life that they come from */
+	int64_t channels; /* different ones that they wait on; -1 unknown */
+	int64_t channels_of; /* goroutines of which it is known */
+};
+
 /* A creation site: one go statement. */
 struct snapshot_site {
 	uint64_t gopc; /* link-time address after the go statement's call */
@@ -54,6 +75,8 @@ struct snapshot_site {
 		*creation_stack; /* who executed the go statement; NULL as above */
 	size_t creation_depth;
 
+	struct snapshot_before before;
+
 	/* Scaling, from the site's first birth or death on; empty while it had none. */
 	const struct series *live_series;
 	const struct series *survivor_series; /* from when survivors can be told */
@@ -81,7 +104,10 @@ struct snapshot_process {
 	int64_t live_system;
 	uint64_t born, died; /* without the runtime's own */
 	bool is_park_watched;
-	uint64_t census_torn, census_unread;
+	uint64_t census_torn, census_unread; /* by the latest */
+	uint64_t census_passes;
+	uint64_t census_corrections; /* populations of sites that were not what had been counted */
+	uint64_t census_ns; /* when the latest was done; 0: none was */
 
 	/* heap and runtime, latest */
 	int64_t heap_live_bytes; /* after the last mark */
@@ -97,7 +123,7 @@ struct snapshot_process {
 	int64_t rss_bytes[WIRE_RSS_MAX];
 	struct memory_parts memory; /* to whom anonymous RSS belongs */
 	int64_t off_heap_bytes; /* of these: outside of the Go runtime */
-	int64_t fds;
+	int64_t fds, sockets; /* the latter are part of the former */
 	int64_t limit_bytes; /* cgroup's, -1 none */
 	int64_t cgroup_current_bytes;
 

@@ -7,7 +7,6 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "census/account.h"
-#include "census/walk.h"
 #include "target/cgroup.h"
 
 /* What counting descriptors and reading the cgroup cost is spread: every so many ticks. */
@@ -26,9 +25,8 @@
 /* A tick that comes late must not starve the stream. */
 #define SAMPLE_BURST 2
 
-/* What a reading and a census may read: a census of two million goroutines fits. */
-#define SAMPLE_READ_BYTES   (1ULL << 20)
-#define SAMPLE_CENSUS_BYTES (1ULL << 30)
+/* What a reading may read. */
+#define SAMPLE_READ_BYTES (1ULL << 20)
 
 #define CGROUP_ROOT	"/sys/fs/cgroup"
 #define CGROUP_TEXT_MAX 4096
@@ -48,6 +46,7 @@ static void feed_park(pid_t pid, uint64_t gopc, uint32_t reason, const struct wi
 
 int sample_counters(struct watch *w)
 {
+	model_counts_begin(w->model);
 	int err = probe_sites(w->probe, feed_site, w->model);
 
 	if (!err && w->watch_parks)
@@ -58,6 +57,8 @@ int sample_counters(struct watch *w)
 		if (s)
 			model_counters(w->model, p->pid, s);
 	}
+	if (!err)
+		model_counts_end(w->model);
 	return err;
 }
 
@@ -70,7 +71,7 @@ static uint64_t hits_of(const struct wire_state *s, enum wire_hook h)
  * Keeps the stream within its budget by watching fewer goroutines, but those from birth to death:
  * one in 2^shift, where shift follows the rate of births.
  */
-static void refill_budget(struct watch *w, struct watched *p)
+void sample_budget(struct watch *w, struct watched *p)
 {
 	const struct wire_state *s = probe_state(w->probe, p->pid);
 	unsigned int shift = 0;
@@ -157,7 +158,7 @@ void sample_readings(struct watch *w, struct watched *p)
 		gobin_trim(p->target.bin);
 	}
 	model_reading(w->model, p->pid, &r);
-	refill_budget(w, p);
+	sample_budget(w, p);
 	p->ticks++;
 }
 
@@ -170,39 +171,4 @@ int sample_all(struct watch *w, uint64_t now_ns)
 		sample_readings(w, p);
 	model_tick(w->model, now_ns);
 	return err;
-}
-
-/* ---- the first census ---- */
-
-struct census_feed {
-	struct model *model;
-	pid_t pid;
-};
-
-static void feed_goroutine(const struct walk_goroutine *g, void *arg)
-{
-	struct census_feed *f = arg;
-
-	model_census_goroutine(f->model, f->pid, g->goid, g->gopc, g->startpc, g->is_system,
-			       g->wait_reason, g->status == WALK_WAITING);
-}
-
-void sample_census(struct watch *w, struct watched *p)
-{
-	struct census_feed feed = { .model = w->model, .pid = p->pid };
-	struct walk_result res = { 0 };
-
-	if (sample_counters(w))
-		log_debug("pid %d: counters could not be read before the census", p->pid);
-	model_census_begin(w->model, p->pid);
-	p->mem.budget_bytes = SAMPLE_CENSUS_BYTES;
-	int err = walk_goroutines(&p->mem, p->target.bin, p->target.bias, feed_goroutine, &feed,
-				  &res);
-
-	if (err)
-		log_verbose("pid %d (%s): no census: %s; populations count from now", p->pid,
-			    p->target.comm, strerror(-err));
-	else
-		model_census_end(w->model, p->pid, res.torn, res.unread);
-	refill_budget(w, p);
 }

@@ -17,7 +17,7 @@ void sample_readings(struct watch *w, struct watched *p);
 /* All of it, then the model's tick. */
 int sample_all(struct watch *w, uint64_t now_ns) _must_check_;
 
-/* The goroutines there now, as the starting population of the sites. */
-void sample_census(struct watch *w, struct watched *p);
+/* Lets a process stream, for the next second, as much as its budget allows. */
+void sample_budget(struct watch *w, struct watched *p);
 
 #endif

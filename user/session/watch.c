@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "session/resolve.h"
 #include "session/sample.h"
+#include "session/tally.h"
 
 /* Executables kept open though no process runs them, for the next one that does. */
 #define WATCH_CACHE_EXES 64
@@ -34,6 +35,7 @@ int watch_init(struct watch *w, const struct watch_opts *opts)
 		.proc_root = opts->proc_root,
 		.is_shared = opts->is_shared,
 		.watch_parks = opts->watch_parks,
+		.census_interval_ns = (uint64_t)(opts->census_interval_s * NSEC_PER_SEC),
 		.hook_mask = hooks_wanted(opts->watch_parks),
 	};
 	return gobin_cache_new(WATCH_CACHE_EXES, &w->cache);
@@ -296,6 +298,7 @@ int watch_add(struct watch *w, pid_t pid, struct watch_error *ret_error)
 	if (!p)
 		return -ENOMEM;
 	p->pid = pid;
+	p->model = w->model;
 	err = open_target(w, pid, &p->target, ret_error);
 	if (err) {
 		check_prepared(w, pid, NULL);
@@ -309,7 +312,8 @@ int watch_add(struct watch *w, pid_t pid, struct watch_error *ret_error)
 		return err;
 	}
 	attached_ns = clock_now_ns();
-	sample_census(w, p);
+	tally_first(w, p);
+	sample_budget(w, p);
 	log_verbose("pid %d (%s): read in %.1f ms, attached in %.1f ms, census in %.1f ms", pid,
 		    p->target.comm, ms_between(start_ns, opened_ns),
 		    ms_between(opened_ns, attached_ns), ms_between(attached_ns, clock_now_ns()));
@@ -348,6 +352,7 @@ void watch_gone(struct watch *w, struct watched *p, uint64_t ts_ns, int exit_cod
 	if (p->is_gone)
 		return;
 	p->is_gone = true;
+	tally_cancel(w, p);
 	probe_target_stop(w->probe, p->pid); /* all hooks at once, where an exec has not done so */
 	if (sample_counters(w)) /* the last counters, before their slot is freed */
 		log_debug("pid %d: its last counters could not be read", p->pid);
@@ -366,6 +371,7 @@ void watch_stop_all(struct watch *w)
 
 void watch_remove(struct watch *w, struct watched *p)
 {
+	tally_cancel(w, p);
 	if (!p->is_gone)
 		probe_target_remove(w->probe, p->pid);
 	model_process_remove(w->model, p->pid);

@@ -9,7 +9,7 @@
 
 #include <uthash.h>
 
-#include "census/mem.h"
+#include "census/walk.h"
 #include "model/model.h"
 #include "probe/probe.h"
 #include "target/target.h"
@@ -22,12 +22,21 @@ struct watch_exe {
 	UT_hash_handle hh;
 };
 
+#define WATCHED_CLOSED 2 /* closing: there is nothing more to do */
+
 struct watched {
 	pid_t pid;
 	struct target target;
 	struct probe_link *own_link; /* where the link is this process's alone */
 	struct watch_exe *exe; /* where it is shared */
 	struct mem mem;
+	struct model *model; /* borrowed */
+	/* the censuses, see session/tally.h */
+	struct mem census_mem;
+	struct walk *walk; /* one under way */
+	uint64_t census_begun_ns, census_cost_ns; /* CPU time */
+	uint64_t census_due_ns; /* 0: never */
+	uint32_t closing; /* how far the last one has come */
 	uint64_t last_births; /* at the previous tick, for the budget */
 	unsigned int sample_shift;
 	uint32_t ticks;
@@ -46,6 +55,7 @@ struct watch {
 	bool is_shared; /* every process of an executable is wanted: one link for all */
 	bool watch_parks;
 	bool is_stopped; /* watch_stop_all(): what is read now is the last */
+	uint64_t census_interval_ns; /* 0: no census but the first */
 	struct watched *by_pid;
 	struct watch_exe *by_exe;
 	struct watch_exe *prepared; /* attached ahead of the exec that needs it ... */
@@ -58,6 +68,7 @@ struct watch_opts {
 	struct model *model;
 	const char *proc_root;
 	bool is_shared, watch_parks;
+	double census_interval_s; /* 0: no census but the first */
 };
 
 int watch_init(struct watch *w, const struct watch_opts *opts) _must_check_;

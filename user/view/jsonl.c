@@ -241,6 +241,21 @@ static struct json_object *events_of(const struct snapshot_process *p)
 	return o;
 }
 
+/* The latest census, and what all of them corrected. */
+static struct json_object *census_of(const struct snapshot_process *p)
+{
+	struct json_object *o = json_object_new_object();
+	bool was_done = p->census_passes && p->census_ns > p->start_ns;
+
+	add(o, "passes", count(p->census_passes));
+	add(o, "corrections", count(p->census_corrections));
+	add(o, "torn", count(p->census_torn));
+	add(o, "unread", count(p->census_unread));
+	add(o, "last_s",
+	    was_done ? jsonl_number((double)(p->census_ns - p->start_ns) / 1e9) : NULL);
+	return o;
+}
+
 static struct json_object *cost_of(const struct snapshot_process *p, double observed_s)
 {
 	struct json_object *o = json_object_new_object();
@@ -292,6 +307,7 @@ struct json_object *jsonl_process(const struct snapshot_process *p, const struct
 	add(o, "sites_folded", count(p->sites_folded));
 	add(o, "parked", parked_of(p));
 	add(o, "hooks", hooks_of(p));
+	add(o, "census", census_of(p));
 	return o;
 }
 

@@ -409,6 +409,10 @@ static void print_left_out(struct view_out *o, const struct snapshot_process *p)
 	list_add(list, sizeof(list), p->census_torn, words);
 	snprintf(words, sizeof(words), "%" PRIu64 " that could not be read", p->census_unread);
 	list_add(list, sizeof(list), p->census_unread, words);
+	snprintf(words, sizeof(words),
+		 "%" PRIu64 " populations that the census found miscounted, and set right",
+		 p->census_corrections);
+	list_add(list, sizeof(list), p->census_corrections, words);
 	snprintf(words, sizeof(words), "%" PRIu64 " go statements that share one row",
 		 p->sites_folded);
 	list_add(list, sizeof(list), p->sites_folded, words);

@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "model/recount.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+
+/* What is told of ids covers a part of the life before if it holds this much of its fair share. */
+#define FAIR_SHARE 0.25
+
+/* ---- one pass ---- */
+
+void recount_begin(struct process *p, int64_t goids)
+{
+	p->is_recounting = true;
+	p->census_goid = 0;
+	p->census_goids = goids;
+	if (!p->has_census)
+		p->attach_goid = goids > 0 ? (uint64_t)goids : 0;
+	for_each_site(p, s)
+	{
+		s->finding = (struct site_census){ .born = s->born, .died = s->died };
+		vec_for_each (&s->reasons, r)
+			r->finding = 0;
+	}
+}
+
+/* One that was there before the observation: its id says so, but for what idle Ps still hold. */
+static void add_old(const struct process *p, struct site_census *f, const struct model_goroutine *g)
+{
+	uint64_t hash = wire_goid_hash(g->goid << 8 | g->tracking_seq);
+	uint64_t part = g->goid * SITE_PARTS / (p->attach_goid + 1);
+
+	f->old++;
+	f->sum[wire_goid_hash(g->goid) % SITE_PARTS] += (uint32_t)(hash >> 32);
+	f->ids[part]++;
+	if (!g->is_waiting || g->waitsince_ns <= 0)
+		return;
+	f->with_since++;
+	f->since_min_ns = f->since_min_ns ? MIN(f->since_min_ns, g->waitsince_ns) : g->waitsince_ns;
+	f->since_max_ns = MAX(f->since_max_ns, g->waitsince_ns);
+}
+
+int recount_goroutine(struct process *p, const struct model_goroutine *g)
+{
+	struct site *s = NULL;
+	int err = process_site(p, g->gopc, g->startpc, &s);
+
+	if (err)
+		return err;
+	s->finding.found++;
+	/* An id that was not handed out yet is newer than the pass, or torn. */
+	if (p->census_goids < 0 || g->goid <= (uint64_t)p->census_goids)
+		p->census_goid = MAX(p->census_goid, g->goid);
+	if (s->is_other)
+		return 0;
+	if (g->is_system)
+		s->is_system = true;
+	if (g->goid <= p->attach_goid)
+		add_old(p, &s->finding, g);
+	struct site_reason *r = g->is_waiting ? site_reason(s, g->wait_reason) : NULL;
+
+	if (r)
+		r->finding++;
+	return 0;
+}
+
+void recount_drop(struct process *p)
+{
+	p->is_recounting = false;
+}
+
+/* ---- against the counters ---- */
+
+struct interval {
+	int64_t lo, hi;
+};
+
+/* Where the population at the start must have been; lost: goroutines that could not be judged. */
+static struct interval base_interval(const struct site *s, uint64_t lost)
+{
+	const struct site_census *f = &s->finding;
+	int64_t least = (int64_t)(f->born - s->died), most = (int64_t)(s->born - f->died);
+
+	return (struct interval){ (int64_t)f->found - most, (int64_t)(f->found + lost) - least };
+}
+
+/* The likeliest: as if half of what came and went in between had been found. */
+static int64_t base_middle(const struct site *s, struct interval in)
+{
+	const struct site_census *f = &s->finding;
+	int64_t twice = (int64_t)(f->born + s->born) - (int64_t)(f->died + s->died);
+	int64_t middle = (int64_t)f->found - twice / 2;
+
+	return MAX(in.lo, MIN(in.hi, middle));
+}
+
+static void settle(struct site *s, struct interval in)
+{
+	s->base_lo = in.lo;
+	s->base_hi = in.hi;
+	s->doubt = 0;
+	s->is_unsettled = false;
+	site_rebase(s, base_middle(s, in));
+}
+
+/* At first: what was there when the observation began; fewer than none cannot have been. */
+static void settle_first(struct site *s, struct interval in)
+{
+	if (!s->is_other) {
+		in.lo = MAX(in.lo, 0);
+		in.hi = MAX(in.hi, in.lo);
+	}
+	settle(s, in);
+}
+
+static void narrow(struct site *s, struct interval in)
+{
+	s->base_lo = MAX(s->base_lo, in.lo);
+	s->base_hi = MIN(s->base_hi, in.hi);
+	s->doubt = 0;
+	int64_t base = MAX(s->base_lo, MIN(s->base_hi, s->base));
+
+	if (base != s->base)
+		site_rebase(s, base);
+}
+
+/* A disagreement; true if the pass before said the same, and the population is now corrected. */
+static bool correct(const struct process *p, struct site *s, struct interval in)
+{
+	int8_t side = in.lo > s->base_hi ? 1 : -1;
+	int64_t was = s->base;
+
+	if (s->doubt != side) {
+		s->doubt = side;
+		return false;
+	}
+	settle(s, in);
+	s->is_corrected = true;
+	log_debug("pid %d: %s: %" PRId64 " goroutines, %+" PRId64 " to what was counted", p->pid,
+		  s->function, site_live(s), s->base - was);
+	return true;
+}
+
+static bool judge(const struct process *p, struct site *s, uint64_t lost)
+{
+	struct interval in = base_interval(s, lost);
+
+	if (!p->has_census) {
+		settle_first(s, in);
+	} else if (s->is_unsettled || (!s->gopc && !s->is_other)) {
+		/* Those without a go statement are extra Ms' in calls from C: no probe sees them.
+		 */
+		settle(s, in);
+	} else if (in.lo <= s->base_hi && in.hi >= s->base_lo) {
+		narrow(s, in);
+	} else {
+		return correct(p, s, in);
+	}
+	return false;
+}
+
+static void take_reasons(struct site *s)
+{
+	vec_for_each (&s->reasons, r) {
+		r->census = r->finding;
+		r->base = (int64_t)r->finding - (int64_t)(r->parks - r->readies);
+	}
+}
+
+/* Parts of the old ones, by id, of which none has gone or run since the first pass. */
+static void take_findings(struct site *s, bool is_first)
+{
+	for (unsigned int i = 0; i < SITE_PARTS; i++)
+		if (is_first || s->finding.sum[i] != s->census.sum[i])
+			s->still = is_first ? (1u << SITE_PARTS) - 1 : s->still & ~(1u << i);
+	s->census = s->finding;
+}
+
+void recount_end(struct process *p, const struct model_census *c, struct model_census_outcome *ret)
+{
+	*ret = (struct model_census_outcome){ 0 };
+	if (!p->has_census && !p->attach_goid)
+		p->attach_goid = p->census_goid;
+	for_each_site(p, s)
+	{
+		ret->corrected += judge(p, s, c->torn + c->unread);
+		ret->is_doubtful |= s->doubt != 0;
+		take_reasons(s);
+		take_findings(s, !p->has_census);
+	}
+	if (p->census_goid && idclock_newest(&p->clock, c->ts_ns, p->census_goid))
+		ret->is_doubtful = true; /* no memory for the clock: the next pass tries again */
+	p->has_tracking = c->has_tracking;
+	p->census_torn = c->torn;
+	p->census_unread = c->unread;
+	p->census_corrections += ret->corrected;
+	p->census_passes++;
+	p->census_ns = c->ts_ns;
+	p->has_census = true;
+	p->is_recounting = false;
+}
+
+/* ---- the picture ---- */
+
+static unsigned int parts_covered(const struct site_census *c)
+{
+	double fair = (double)c->old / SITE_PARTS;
+	unsigned int n = 0;
+
+	for (unsigned int i = 0; i < SITE_PARTS; i++)
+		n += c->ids[i] > 0 && c->ids[i] >= FAIR_SHARE * fair;
+	return n;
+}
+
+void recount_snapshot(const struct process *p, const struct site *s, struct snapshot_before *ret)
+{
+	const struct site_census *c = &s->census;
+
+	*ret = (struct snapshot_before){
+		.live = -1,
+		.still_part = -1,
+		.waits_s = -1,
+		.waits_spread_s = -1,
+		.channels = -1,
+		.channels_of = -1,
+	};
+	if (!p->has_census || s->is_other)
+		return;
+	ret->live = c->old;
+	ret->id_parts = parts_covered(c);
+	if (p->census_passes > 1) {
+		ret->still_part = (double)__builtin_popcount(s->still) / SITE_PARTS;
+		ret->still_s = seconds_between(p->start_ns, p->census_ns);
+		ret->knows_runs = p->has_tracking;
+	}
+	ret->with_since = c->with_since;
+	if (c->since_min_ns > 0 && (uint64_t)c->since_min_ns < p->census_ns) {
+		ret->waits_s = seconds_between((uint64_t)c->since_min_ns, p->census_ns);
+		ret->waits_spread_s =
+			seconds_between((uint64_t)c->since_min_ns, (uint64_t)c->since_max_ns);
+	}
+	ret->channels = s->channels;
+	ret->channels_of = s->channels_of;
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What a census says of a process's sites, held against what was counted.  Called by model; a part
+ * of model/process in a file of its own.
+ *
+ * A pass takes time, and goroutines come and go meanwhile.  With the counters read just before and
+ * just after it, each site's census gives an interval in which its population at the start of the
+ * observation must lie: those that were born or died in between may or may not have been found.
+ * Intervals of successive censuses are cut with each other.  Only if nothing is left do counters
+ * and census disagree; and since a goroutine is counted some instructions before or after the
+ * runtime changes its status, a disagreement is believed when the next pass says the same.
+ */
+#ifndef GOTIDE_MODEL_RECOUNT_H
+#define GOTIDE_MODEL_RECOUNT_H
+
+#include "model/process.h"
+
+/* goids: ids handed out so far, read just before; -1 unknown. */
+void recount_begin(struct process *p, int64_t goids);
+int recount_goroutine(struct process *p, const struct model_goroutine *g) _must_check_;
+void recount_end(struct process *p, const struct model_census *c, struct model_census_outcome *ret);
+/* The pass came to nothing; what the one before found stands. */
+void recount_drop(struct process *p);
+
+/* What the censuses say of a site's goroutines from before the observation. */
+void recount_snapshot(const struct process *p, const struct site *s, struct snapshot_before *ret);
+
+#endif
