@@ -114,6 +114,40 @@ static void test_stack_says_which_it_is(void **state)
 	free(created);
 }
 
+static void test_memory_is_set_in_columns(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	fixture_healthy(&f);
+	char *wide = report(&f, 120, false, false), *narrow = report(&f, 60, false, false);
+
+	assert_non_null(strstr(wide, "    anonymous     12.0 MiB live heap           "
+				     "2.00 MiB garbage or new      1.00 MiB slack in spans\n"));
+	assert_non_null(strstr(wide, "-2.00 MiB never touched\n"));
+	assert_null(strstr(wide, "lazily"));
+	assert_non_null(strstr(narrow, "    anonymous     12.0 MiB live heap\n"
+				       "                  2.00 MiB garbage or new\n"));
+	f.process.memory.live_bytes = -1;
+	f.process.memory.lazyfree_bytes = 3 << 10;
+	f.process.memory.residue_bytes = 5 << 10;
+	char *other = report(&f, 100, false, false);
+
+	assert_non_null(strstr(other, "    anonymous     2.00 MiB live or garbage "));
+	assert_non_null(strstr(other, " 3.00 KiB free, lazily"));
+	assert_non_null(strstr(other, " 5.00 KiB returned, resident\n"));
+	/* Not closed: what is known, and no sum. */
+	f.process.memory.outside_bytes = f.process.off_heap_bytes = -1;
+	char *open = report(&f, 100, false, false);
+
+	assert_null(strstr(open, "    anonymous "));
+	assert_non_null(strstr(open, "10.0 MiB goroutine stacks, ? outside the Go runtime"));
+	free(wide);
+	free(narrow);
+	free(other);
+	free(open);
+}
+
 static void test_verbose_lists_all_sites(void **state)
 {
 	struct fixture f;
@@ -137,6 +171,7 @@ int main(void)
 		cmocka_unit_test(test_colour_only_if_asked),
 		cmocka_unit_test(test_prose_is_wrapped),
 		cmocka_unit_test(test_stack_says_which_it_is),
+		cmocka_unit_test(test_memory_is_set_in_columns),
 		cmocka_unit_test(test_verbose_lists_all_sites),
 	};
 

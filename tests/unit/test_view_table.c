@@ -86,6 +86,37 @@ static void test_lines_never_exceed_the_width(void **state)
 	}
 }
 
+static void test_name_takes_what_room_there_is(void **state)
+{
+	const uint32_t all = ((1U << COLUMN_MAX) - 1) & ~(1U << COLUMN_AT);
+	char line[COLUMNS_LINE_MAX], *at;
+	struct fixture f;
+	struct row r;
+
+	(void)state;
+	fixture_leak(&f);
+	f.process.comm = "payment-reconci"; /* as the kernel cuts it */
+	f.process.exe = "/opt/bin/payment-reconciler-eu";
+	row(&f, &r);
+	columns_line(columns_fit(all, 80), 80, &r, line);
+	assert_non_null(strstr(line, " payment-rec"));
+	columns_line(columns_fit(all, 160), 160, &r, line);
+	at = strstr(line, "payment-reconciler-eu ");
+	assert_non_null(at);
+	assert_non_null(strstr(line, "main.go:41"));
+	/* Marks are drawn by columns_start(): it must know of the room. */
+	at = strstr(line, "goroutine-leak");
+	assert_int_equal(at - line, columns_start(columns_fit(all, 160), 160, COLUMN_VERDICT));
+	assert_int_equal(columns_start(all, 160, COLUMN_PID), 0);
+	/* Another name is the process's own choice. */
+	f.process.comm = "payment-reconcx";
+	row(&f, &r);
+	assert_string_equal(r.name, "payment-reconcx");
+	f.process.exe = NULL;
+	row(&f, &r);
+	assert_string_equal(r.name, "payment-reconcx");
+}
+
 static void test_sort(void **state)
 {
 	struct row a = { .pid = 1, .name = "b", .kind = VERDICT_HEALTHY, .live = 9 };
@@ -129,6 +160,7 @@ int main(void)
 		cmocka_unit_test(test_growth_is_of_the_last_minute),
 		cmocka_unit_test(test_fit_drops_the_least_important),
 		cmocka_unit_test(test_lines_never_exceed_the_width),
+		cmocka_unit_test(test_name_takes_what_room_there_is),
 		cmocka_unit_test(test_sort),
 		cmocka_unit_test(test_fit_text),
 	};

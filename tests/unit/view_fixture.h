@@ -92,6 +92,10 @@ static inline void fixture_unknown(struct fixture *f)
 		.memory_limit_bytes = -1,
 		.gc_percent = -1,
 		.rss_bytes = { -1, -1, -1, -1 },
+		.gc_pause_total_ns = -1,
+		.gc_pause_last_ns = -1,
+		.gc_pause_max_ns = -1,
+		.memory = { -1, -1, -1, -1, -1, -1, -1, -1, -1, 0 },
 		.off_heap_bytes = -1,
 		.fds = -1,
 		.sockets = -1,
@@ -124,7 +128,22 @@ static inline void fixture_account(struct snapshot_process *p)
 	p->rss_bytes[WIRE_RSS_FILE] = 5 << 20;
 	p->rss_bytes[WIRE_RSS_SHMEM] = 0;
 	p->rss_bytes[WIRE_RSS_SWAP] = 0;
-	p->off_heap_bytes = 2 << 20;
+	p->gc_pause_total_ns = 31415926;
+	p->gc_pause_last_ns = 97003;
+	p->gc_pause_max_ns = 1250000;
+	p->off_heap_bytes = 17 << 20;
+	p->memory = (struct memory_parts){
+		.anon_bytes = 45 << 20,
+		.live_bytes = 12 << 20,
+		.garbage_bytes = 2 << 20,
+		.slack_bytes = 1 << 20,
+		.free_held_bytes = 2 << 20,
+		.lazyfree_bytes = 0,
+		.stacks_bytes = 10 << 20,
+		.runtime_bytes = 3 << 20,
+		.outside_bytes = 17 << 20,
+		.residue_bytes = -(2 << 20),
+	};
 	p->fds = 23;
 	p->census_passes = 3;
 	p->census_ns = FIXTURE_START_NS + 60 * NSEC_PER_SEC;

@@ -71,10 +71,21 @@ static void where_of(const struct verdict *v, char *buf, size_t size)
 	text_scrub(buf, size, place, strlen(place));
 }
 
+/*
+ * The kernel cuts a name after 15 bytes (TASK_COMM_LEN); if it is how the executable's begins, that
+ * one is meant.
+ */
+static void name_of(const struct snapshot_process *p, char *buf, size_t size)
+{
+	const char *comm = p->comm ? p->comm : "", *exe = base_name(p->exe ? p->exe : "");
+	bool is_cut = strlen(comm) == 15 && !strncmp(comm, exe, 15);
+
+	text_scrub(buf, size, is_cut ? exe : comm, strlen(is_cut ? exe : comm));
+}
+
 void row_of(const struct snapshot_process *p, const struct verdict *v, struct row *ret)
 {
 	double seconds = (double)(p->now_ns - p->start_ns) / 1e9;
-	const char *comm = p->comm ? p->comm : "";
 
 	*ret = (struct row){
 		.pid = p->pid,
@@ -88,7 +99,7 @@ void row_of(const struct snapshot_process *p, const struct verdict *v, struct ro
 		.gc_per_min = gc_per_min(p, seconds),
 		.at_s = seconds,
 	};
-	text_scrub(ret->name, sizeof(ret->name), comm, strlen(comm));
+	name_of(p, ret->name, sizeof(ret->name));
 	where_of(v, ret->where, sizeof(ret->where));
 }
 
@@ -222,18 +233,19 @@ static int compare_gc(const struct row *a, const struct row *b)
 
 /* Widths add up to 79 columns without GC/MIN and WHERE, or without AT and WHERE. */
 static const struct column columns[COLUMN_MAX] = {
-	[COLUMN_AT] = { "AT", 0, 6, 1, true, false, false, format_at, NULL },
-	[COLUMN_PID] = { "PID", 'p', 7, 0, true, false, false, format_pid, compare_pid },
-	[COLUMN_NAME] = { "NAME", 'n', 12, 2, false, false, false, format_name, compare_name },
-	[COLUMN_VERDICT] = { "VERDICT", 'v', 15, 0, false, false, true, format_verdict,
+	[COLUMN_AT] = { "AT", 0, 6, 0, 1, true, false, false, format_at, NULL },
+	[COLUMN_PID] = { "PID", 'p', 7, 0, 0, true, false, false, format_pid, compare_pid },
+	[COLUMN_NAME] = { "NAME", 'n', 12, 24, 2, false, false, false, format_name, compare_name },
+	[COLUMN_VERDICT] = { "VERDICT", 'v', 15, 0, 0, false, false, true, format_verdict,
 			     compare_verdict },
-	[COLUMN_GOROUTINES] = { "GOROUTINES", 'g', 10, 1, true, false, true, format_goroutines,
+	[COLUMN_GOROUTINES] = { "GOROUTINES", 'g', 10, 0, 1, true, false, true, format_goroutines,
 				compare_live },
-	[COLUMN_GROWTH] = { "+/MIN", '+', 6, 3, true, false, true, format_growth, compare_growth },
-	[COLUMN_HEAP] = { "HEAP", 'h', 8, 4, true, false, true, format_heap, compare_heap },
-	[COLUMN_RSS] = { "RSS", 'r', 8, 5, true, false, true, format_rss, compare_rss },
-	[COLUMN_GC] = { "GC/MIN", 'c', 6, 6, true, false, true, format_gc, compare_gc },
-	[COLUMN_WHERE] = { "WHERE", 0, 20, 7, false, true, false, format_where, NULL },
+	[COLUMN_GROWTH] = { "+/MIN", '+', 6, 0, 3, true, false, true, format_growth,
+			    compare_growth },
+	[COLUMN_HEAP] = { "HEAP", 'h', 8, 0, 4, true, false, true, format_heap, compare_heap },
+	[COLUMN_RSS] = { "RSS", 'r', 8, 0, 5, true, false, true, format_rss, compare_rss },
+	[COLUMN_GC] = { "GC/MIN", 'c', 6, 0, 6, true, false, true, format_gc, compare_gc },
+	[COLUMN_WHERE] = { "WHERE", 0, 20, 0, 7, false, true, false, format_where, NULL },
 };
 
 const struct column *column_get(enum column_id id)
@@ -250,6 +262,20 @@ static unsigned int set_width(uint32_t set)
 			width += columns[id].width + (width > 0);
 	}
 	return width;
+}
+
+/* Of the room that is left, a column that can use it takes a third; the last one has the rest. */
+#define SPARE_PART 3
+
+static unsigned int column_width(uint32_t set, unsigned int width, const struct column *c)
+{
+	unsigned int least = set_width(set), spare = width > least ? width - least : 0;
+
+	if (c->width_max <= c->width)
+		return c->width;
+	if (set & 1U << COLUMN_WHERE)
+		spare /= SPARE_PART;
+	return MIN(c->width + spare, (unsigned int)c->width_max);
 }
 
 uint32_t columns_fit(uint32_t want, unsigned int width)
@@ -284,7 +310,7 @@ void columns_line(uint32_t set, unsigned int width, const struct row *r,
 		snprintf(value, sizeof(value), "%s", c->name);
 		if (r)
 			c->format(r, value, sizeof(value));
-		room = c->is_flexible ? room : MIN(room, c->width);
+		room = c->is_flexible ? room : MIN(room, column_width(set, width, c));
 		view_fit(cell, sizeof(cell), value, room, c->is_right);
 		len += (size_t)snprintf(buf + len, COLUMNS_LINE_MAX - len, "%*s%s", (int)gap, "",
 					cell);
@@ -295,11 +321,14 @@ void columns_line(uint32_t set, unsigned int width, const struct row *r,
 	buf[len] = '\0';
 }
 
-unsigned int columns_start(uint32_t set, enum column_id id)
+unsigned int columns_start(uint32_t set, unsigned int width, enum column_id id)
 {
-	uint32_t before = set & ((1U << id) - 1);
+	unsigned int at = 0;
 
-	return set_width(before) + (before != 0);
+	for (unsigned int i = 0; i < id; i++)
+		if (set & 1U << i)
+			at += column_width(set, width, &columns[i]) + 1;
+	return at;
 }
 
 struct order {

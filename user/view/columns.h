@@ -48,6 +48,7 @@ struct column {
 	const char *name;
 	char key; /* that sorts by it on the screen; 0: none */
 	uint8_t width; /* the least it needs */
+	uint8_t width_max; /* what it makes use of where there is room; 0: no more */
 	uint8_t priority; /* 0 is kept longest */
 	bool is_right; /* aligned */
 	bool is_flexible; /* takes what the others leave; only the last one may */
@@ -74,8 +75,8 @@ uint32_t columns_fit(uint32_t want, unsigned int width);
 void columns_line(uint32_t set, unsigned int width, const struct row *r,
 		  char buf[static COLUMNS_LINE_MAX]);
 
-/* Where a column of the set begins on the line. */
-unsigned int columns_start(uint32_t set, enum column_id id);
+/* Where a column of the set begins on a line of this width. */
+unsigned int columns_start(uint32_t set, unsigned int width, enum column_id id);
 
 /* Sorts by column; ties by pid, so that rows do not jump about. */
 void rows_sort(struct row **rows, size_t n, enum column_id by, bool is_descending);

@@ -153,6 +153,28 @@ static struct json_object *heap_of(const struct snapshot_process *p)
 	add(o, "total_alloc_bytes", jsonl_known(p->total_alloc_bytes));
 	add(o, "gc_seen", count(p->gc_seen));
 	add(o, "gc_seen_forced", count(p->gc_seen_forced));
+	add(o, "gc_pause_total_ns", jsonl_known(p->gc_pause_total_ns));
+	add(o, "gc_pause_last_ns", jsonl_known(p->gc_pause_last_ns));
+	add(o, "gc_pause_max_ns", jsonl_known(p->gc_pause_max_ns));
+	return o;
+}
+
+/* The parts sum up to anon_bytes, residue_bytes being what is left, of either sign. */
+static struct json_object *memory_of(const struct memory_parts *m)
+{
+	struct json_object *o = json_object_new_object();
+
+	add(o, "anon_bytes", jsonl_known(m->anon_bytes));
+	add(o, "live_bytes", jsonl_known(m->live_bytes));
+	add(o, "garbage_bytes", jsonl_known(m->garbage_bytes));
+	add(o, "slack_bytes", jsonl_known(m->slack_bytes));
+	add(o, "free_held_bytes", jsonl_known(m->free_held_bytes));
+	add(o, "lazyfree_bytes", jsonl_known(m->lazyfree_bytes));
+	add(o, "stacks_bytes", jsonl_known(m->stacks_bytes));
+	add(o, "runtime_bytes", jsonl_known(m->runtime_bytes));
+	add(o, "outside_bytes", jsonl_known(m->outside_bytes));
+	add(o, "residue_bytes",
+	    memory_is_closed(m) ? json_object_new_int64(m->residue_bytes) : NULL);
 	return o;
 }
 
@@ -292,6 +314,7 @@ struct json_object *jsonl_process(const struct snapshot_process *p, const struct
 	add(o, "rss", rss_of(p));
 	add(o, "stacks_bytes", jsonl_known(p->stacks_bytes));
 	add(o, "off_heap_bytes", jsonl_known(p->off_heap_bytes));
+	add(o, "memory", memory_of(&p->memory));
 	add(o, "fds", jsonl_known(p->fds));
 	add(o, "limit_bytes", jsonl_known(p->limit_bytes));
 	add(o, "oom_in_s", oom_in(p, v));

@@ -220,7 +220,7 @@ static void print_heap(struct view_out *o, const struct snapshot_process *p)
 
 static void print_gc(struct view_out *o, const struct snapshot_process *p)
 {
-	char since[64] = "", goal[64] = "", percent[48] = "", a[TEXT_HUMAN_MAX];
+	char since[64] = "", goal[64] = "", percent[48] = "", pauses[96] = "", a[TEXT_HUMAN_MAX];
 
 	if (p->gc_cycles >= 0)
 		snprintf(since, sizeof(since), ", %" PRId64 " since the process began",
@@ -229,8 +229,64 @@ static void print_gc(struct view_out *o, const struct snapshot_process *p)
 		snprintf(goal, sizeof(goal), ", next at %s", known_bytes(a, p->heap_goal_bytes));
 	if (p->gc_percent >= 0)
 		snprintf(percent, sizeof(percent), ", GOGC=%" PRId64, p->gc_percent);
-	account(o, "GC", "%" PRIu64 " cycles seen (%" PRIu64 " forced)%s%s%s", p->gc_seen,
-		p->gc_seen_forced, since, goal, percent);
+	if (p->gc_pause_last_ns >= 0 && p->gc_pause_max_ns >= 0)
+		snprintf(pauses, sizeof(pauses), "; paused %.2g ms last, %.2g ms at most",
+			 (double)p->gc_pause_last_ns / 1e6, (double)p->gc_pause_max_ns / 1e6);
+	account(o, "GC", "%" PRIu64 " cycles seen (%" PRIu64 " forced)%s%s%s%s", p->gc_seen,
+		p->gc_seen_forced, since, goal, percent, pauses);
+}
+
+/* "12.0 MiB live heap": as many in a row as there is room for, below each other. */
+#define PART_INDENT 17
+#define PART_NAME   19
+#define PART_WIDTH  (9 + 1 + PART_NAME)
+
+struct part_row {
+	size_t in_row, n;
+	size_t pad; /* after the part before */
+};
+
+static void print_part(struct view_out *o, struct part_row *row, int64_t bytes, const char *name)
+{
+	char a[TEXT_HUMAN_MAX], text[TEXT_HUMAN_MAX + 1];
+
+	snprintf(text, sizeof(text), "%s%s", bytes < 0 ? "-" : "",
+		 text_bytes(a, (uint64_t)(bytes < 0 ? -bytes : bytes)));
+	if (row->n && row->n % row->in_row == 0)
+		fprintf(o->f, "\n%*s", PART_INDENT, "");
+	else
+		fprintf(o->f, "%*s", (int)row->pad, "");
+	fprintf(o->f, "%9s %s", text, name);
+	row->pad = PART_NAME - strlen(name);
+	row->n++;
+}
+
+/* Whose anonymous memory it is: the figures add up.  What there is none of is left out. */
+static void print_parts(struct view_out *o, const struct memory_parts *m)
+{
+	const struct {
+		int64_t bytes;
+		const char *name;
+	} parts[] = {
+		{ m->live_bytes, "live heap" },
+		{ m->garbage_bytes, m->live_bytes < 0 ? "live or garbage" : "garbage or new" },
+		{ m->slack_bytes, "slack in spans" },
+		{ m->free_held_bytes, "free, held" },
+		{ m->lazyfree_bytes, "free, lazily" },
+		{ m->stacks_bytes, "stacks" },
+		{ m->runtime_bytes, "Go's own" },
+		{ m->outside_bytes, "outside Go" },
+		{ m->residue_bytes, m->residue_bytes < 0 ? "never touched" : "returned, resident" },
+	};
+	struct part_row row = { .in_row = 1 };
+
+	if (o->width > PART_INDENT + 2 * PART_WIDTH)
+		row.in_row = (o->width - PART_INDENT) / PART_WIDTH;
+	fprintf(o->f, "    %-12s ", "anonymous");
+	for (size_t i = 0; i < ARRAY_SIZE(parts); i++)
+		if (parts[i].bytes > 0 || (parts[i].bytes < 0 && i == ARRAY_SIZE(parts) - 1))
+			print_part(o, &row, parts[i].bytes, parts[i].name);
+	fputc('\n', o->f);
 }
 
 static void print_memory(struct view_out *o, const struct snapshot_process *p)
@@ -242,8 +298,11 @@ static void print_memory(struct view_out *o, const struct snapshot_process *p)
 		known_bytes(b, p->rss_bytes[WIRE_RSS_FILE]),
 		known_bytes(c, p->rss_bytes[WIRE_RSS_SHMEM]),
 		known_bytes(d, p->rss_bytes[WIRE_RSS_SWAP]));
-	account(o, "of which", "%s goroutine stacks, %s outside the Go runtime",
-		known_bytes(a, p->stacks_bytes), known_bytes(b, p->off_heap_bytes));
+	if (memory_is_closed(&p->memory))
+		print_parts(o, &p->memory);
+	else
+		account(o, "of which", "%s goroutine stacks, %s outside the Go runtime",
+			known_bytes(a, p->stacks_bytes), known_bytes(b, p->off_heap_bytes));
 	if (p->limit_bytes >= 0)
 		account(o, "limit", "%s, %s used by the control group",
 			known_bytes(a, p->limit_bytes), known_bytes(b, p->cgroup_current_bytes));

@@ -308,8 +308,8 @@ static void draw_heading(const struct screen *s, uint32_t set, unsigned int colu
 	if (!(set & 1U << s->sort_by))
 		return;
 	ret->mark_columns = view_columns(c->name);
-	ret->mark_at =
-		columns_start(set, s->sort_by) + (c->is_right ? c->width - ret->mark_columns : 0);
+	ret->mark_at = columns_start(set, columns, s->sort_by) +
+		       (c->is_right ? c->width - ret->mark_columns : 0);
 	ret->mark_style = VIEW_BOLD;
 }
 
@@ -323,7 +323,7 @@ static void draw_row(const struct screen *s, uint32_t set, unsigned int columns,
 	ret->is_selected = r->pid == s->order[selected_index(s)]->pid;
 	if (!(set & 1U << COLUMN_VERDICT))
 		return;
-	ret->mark_at = columns_start(set, COLUMN_VERDICT);
+	ret->mark_at = columns_start(set, columns, COLUMN_VERDICT);
 	ret->mark_columns = view_columns(verdict_kind_str(r->kind));
 	ret->mark_style = view_kind_style(r->kind);
 }
