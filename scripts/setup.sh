@@ -17,6 +17,8 @@ TEST_PACKAGES=(
 	libcmocka-dev clang-format codespell shellcheck python3 curl wrk xz-utils
 	debian-archive-keyring
 )
+# Emulated machines for the tests on other kernels; 80 MB with what they depend on.
+VM_PACKAGES=(qemu-system-x86 busybox-static cpio)
 # Debian 12's own libbpf has no uprobe.multi (1.3), nor have its kernel headers
 # (6.6); and libbpf's backport is built with the elfutils of backports.
 BACKPORTED=(linux-libc-dev libbpf-dev bpftool libelf-dev libdw-dev)
@@ -26,7 +28,7 @@ TMP=
 
 usage() {
 	cat <<-USAGE
-		usage: setup.sh [--build] [--dry-run]
+		usage: setup.sh [--build | --vm] [--dry-run]
 
 		Installs what is missing to build gotide and to run its tests: on Debian 12 and 13,
 		and on Ubuntu 24.04 (untested). Upgrades nothing else and leaves apt's sources and
@@ -34,6 +36,7 @@ usage() {
 		headers come from bookworm-backports.
 
 		--build      only what the build needs
+		--vm         only what the tests in virtual machines need besides
 		--dry-run    only say what is missing (exit 1 if anything is)
 	USAGE
 }
@@ -148,11 +151,12 @@ install_missing() {
 }
 
 main() {
-	local dry_run=0 wanted=() missing=() build_only=0
+	local dry_run=0 wanted=() missing=() which=all
 
 	while [ $# -gt 0 ]; do
 		case $1 in
-		--build) build_only=1 ;;
+		--build) which=build ;;
+		--vm) which=vm ;;
 		--dry-run) dry_run=1 ;;
 		-h | --help) usage; exit 0 ;;
 		*) usage >&2; exit 2 ;;
@@ -160,8 +164,11 @@ main() {
 		shift
 	done
 	know_release
-	wanted=("${BUILD_PACKAGES[@]}")
-	[ "$build_only" -eq 1 ] || wanted+=("${TEST_PACKAGES[@]}")
+	case $which in
+	build) wanted=("${BUILD_PACKAGES[@]}") ;;
+	vm) wanted=("${VM_PACKAGES[@]}") ;;
+	all) wanted=("${BUILD_PACKAGES[@]}" "${TEST_PACKAGES[@]}") ;;
+	esac
 	mapfile -t missing < <(print_missing "${wanted[@]}")
 	[ ${#missing[@]} -gt 0 ] || exit 0
 	echo "setup.sh: missing: ${missing[*]}"
