@@ -141,7 +141,7 @@ $(GEN)/gotide.skel.h: $(OBJ)/bpf/gotide.o
 # ---- tests ----
 
 .PHONY: test
-test: ## everything: lint, unit, fuzz (short), live; ends with the count
+test: ## everything: lint, unit, fuzz and vm (short), live; ends with the count
 	$(Q)tests/run.sh all
 
 .PHONY: test-unit
@@ -151,6 +151,10 @@ test-unit: ## unit tests under ASan and UBSan, no root needed
 .PHONY: test-live
 test-live: ## real Go programs under real probes (root)
 	$(Q)tests/run.sh live
+
+.PHONY: test-vm
+test-vm: ## the same on Debian's kernels in QEMU; GOTIDE_KERNELS names some (root)
+	$(Q)tests/run.sh vm
 
 .PHONY: lint
 lint: ## layers, format, banned calls, shell, spelling
@@ -218,10 +222,13 @@ $(OBJ)/libgotide.a: $(LIB_OBJS)
 	$(Q)rm -f $@
 	$(Q)$(AR) rcs $@ $^
 
+# An archive comes before the libraries, which therefore do not find what only they need of it.
+STATIC_OBJS := $(if $(filter 1,$(STATIC)),$(STATIC_ONLY:user/%.c=$(OBJ)/%.o))
+
 $(OUTPUT)/live/%: tests/live/tools/%.c $(OBJ)/libgotide.a
 	$(call msg,TOOL,$@)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -MF $@.d -o $@ $< $(OBJ)/libgotide.a \
+	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -MF $@.d -o $@ $< $(STATIC_OBJS) $(OBJ)/libgotide.a \
 		$(LIB_LIBS) -lm
 
 $(OUTPUT)/bench/%: tests/bench/%.c $(OBJ)/libgotide.a

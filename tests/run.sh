@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
-# Runs the kinds of test named (lint, unit, fuzz, live; all) and ends with one plain count:
+# Runs the kinds of test named (lint, unit, fuzz, live, vm; all) and ends with one plain count:
 # "N passed, N failed, N skipped".  A test is a program: exit 0 passed, 77 skipped (its last line
 # says why), anything else failed.
 set -uo pipefail
@@ -67,18 +67,29 @@ live() {
 	done
 }
 
+# vm [short]: every kernel of tests/vm/kernels.txt, those marked short, or those in GOTIDE_KERNELS.
+vm() {
+	local name
+
+	[ "$(id -u)" != 0 ] || scripts/setup.sh --vm >"$logs/vm-setup.log" 2>&1
+	for name in ${GOTIDE_KERNELS:-$(scripts/fetch-kernels.sh --names "${1:-}")}; do
+		run "vm/$name" tests/vm/kernel.py "$name"
+	done
+}
+
 for kind in "${@:-all}"; do
 	case $kind in
-	lint | unit | fuzz | live) "$kind" ;;
+	lint | unit | fuzz | live | vm) "$kind" ;;
 	all)
 		[ "$(id -u)" = 0 ] && run setup scripts/setup.sh
 		lint
 		unit
 		FUZZ_S=${FUZZ_S:-5} fuzz
 		live
+		vm short
 		;;
 	*)
-		echo "usage: $0 [lint|unit|fuzz|live|all]..." >&2
+		echo "usage: $0 [lint|unit|fuzz|live|vm|all]..." >&2
 		exit 2
 		;;
 	esac

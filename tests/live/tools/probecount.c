@@ -69,8 +69,10 @@ static void pid_print(const struct tool *t, int i)
 	printf(",\"death\":");
 	hook_print(s, WIRE_HOOK_DEATH);
 	printf(",\"site_births\":%" PRIu64 ",\"site_deaths\":%" PRIu64
-	       ",\"births_other\":%llu,\"deaths_other\":%llu}",
-	       t->site_births[i], t->site_deaths[i], s->births_other, s->deaths_other);
+	       ",\"births_other\":%llu,\"deaths_other\":%llu,\"rss_events\":%llu"
+	       ",\"rss_anon_bytes\":%lld}",
+	       t->site_births[i], t->site_deaths[i], s->births_other, s->deaths_other,
+	       s->rss_events, s->rss_bytes[WIRE_RSS_ANON]);
 }
 
 static int books_print(struct tool *t)
@@ -169,7 +171,7 @@ static int args_parse(struct tool *t, int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-	static struct tool t = { .budget = UINT32_MAX };
+	static struct tool t = { .budget = UINT32_MAX, .opts = { .use_rss = true } };
 	struct probe_error error = { "" };
 	int err = args_parse(&t, argc, argv);
 

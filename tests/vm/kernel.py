@@ -1,0 +1,147 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
+"""kernel.py NAME: one of the kernels of kernels.txt, emulated; what its guest said (init) against what
+the programs in it did.  What doctor must find missing there is in the list."""
+
+import os
+import subprocess
+import sys
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(os.path.dirname(HERE), "live"))
+
+import lib  # noqa: E402
+import truth  # noqa: E402
+
+# The kernel keeps resident memory in parts per processor and sums them when they have grown.
+RSS_SLACK_BYTES = 2 << 20
+RUNS = 401
+
+
+def lacks_of(name):
+    with open(os.path.join(HERE, "kernels.txt"), encoding="ascii") as f:
+        rows = [line.split(None, 5) for line in f if not line.startswith("#")]
+    for row in rows:
+        if row[0] == name:
+            return set() if row[5].strip() == "-" else set(row[5].strip().split(", "))
+    sys.exit(f"no kernel {name} in kernels.txt")
+
+
+def boot(name, out):
+    """Ends the test as the guest's boot did, unless that went well."""
+    done = subprocess.run([os.path.join(HERE, "boot.sh"), name, out], check=False)
+    if done.returncode:
+        sys.exit(done.returncode)
+
+
+class Said:
+    """What the guest's steps left."""
+
+    def __init__(self, folder):
+        self.folder = folder
+
+    def text(self, name):
+        try:
+            with open(os.path.join(self.folder, name), encoding="utf-8") as f:
+                return f.read().strip()
+        except FileNotFoundError:
+            return ""
+
+    def objects(self, name):
+        return [lib.json.loads(x) for x in self.text(name).splitlines() if x.startswith("{")]
+
+    def object(self, name):
+        """The one object of a file; None, and a failed check, if there is none."""
+        found = self.objects(name)
+        lib.check(len(found) == 1, f"{name}: {len(found)} objects, want 1")
+        return found[0] if len(found) == 1 else None
+
+
+def judge_doctor(said, lacks):
+    found = {c["name"]: c for c in said.objects("doctor.json")}
+    lib.check(len(found) > 10, f"doctor: {len(found)} checks: {said.text('doctor.err')}")
+    lib.equal({n for n, c in found.items() if c["state"] != "ok"}, lacks, "doctor: what is missing")
+    lib.equal(said.text("doctor.status"), "0", "doctor: status")
+
+
+def judge_count(said, name):
+    got, want, after = (said.object(f"{name}.{x}") for x in ("json", "want", "after"))
+    lib.equal([said.text(f"{name}.{x}") for x in ("before", "during", "gone")],
+              ["no", "yes", "yes"], f"{name}: probes before, during, gone after")
+    if lib.check(said.text(f"{name}.status") in ("0", "3") and got and want and after,
+                 f"{name}: status {said.text(f'{name}.status')}: {said.text(f'{name}.err')}"):
+        truth.compare_counts(name, got, want, after)
+        lib.equal(after["deaths"], after["births"], f"{name}: the program after its observer left")
+
+
+def judge_books(said, name, multi):
+    got, want = said.object(f"{name}.json"), said.object(f"{name}.want")
+    if not lib.check(got and want, f"{name}: {said.text(f'{name}.err')}"):
+        return
+    lib.equal(got["multi"], multi, f"{name}: attached by uprobe.multi")
+    p = got["processes"][0]
+    lib.equal((p["site_births"], p["site_deaths"]), (want["births"], want["deaths"]),
+              f"{name}: births and deaths")
+    facts = dict(row.split(":") for row in said.text(f"{name}.proc").splitlines())
+    anon = int(facts["RssAnon"].split()[0]) << 10
+    lib.check(p["rss_events"] > 0, f"{name}: resident memory never changed")
+    lib.check(abs(p["rss_anon_bytes"] - anon) < RSS_SLACK_BYTES,
+              f"{name}: resident memory {p['rss_anon_bytes']}, by /proc {anon}")
+
+
+def judge_verdicts(said):
+    got = {r["comm"]: r for r in said.objects("verdicts.json")}
+    facts = dict(w.split("=", 1) for w in said.text("leak.ready").split() if "=" in w)
+    lib.equal(sorted(got), ["busy-new", "leak-new"], f"verdicts: {said.text('verdicts.err')}")
+    if "leak-new" in got:
+        truth.judge_leak("leak", facts, got["leak-new"])
+    if "busy-new" in got:
+        truth.judge_busy("busy", got["busy-new"])
+    lib.equal(said.text("verdicts.status"), "3", "verdicts: status")
+
+
+def judge_ends(said):
+    r = said.object("exits.json")
+    if r:
+        lib.equal((r["exited"], r["exit_code"]), (True, 7 << 8), "exits: status of the process")
+    r, want = said.object("runs.json"), said.object("runs.want")
+    if r and want:
+        born = sum(s["born"] for s in r["sites"] if s["start_function"].startswith("main."))
+        lib.equal(born, want["births"], "runs: born")
+        lib.equal(want["births"], RUNS, "runs: the program's own count")
+        lib.equal((r["goroutines"]["at_attach"], r["exited"], r["exit_code"]), (0, True, 0),
+                  "runs: at attach, exited, exit code")
+
+
+def judge_killed(said):
+    lib.equal([said.text(f"killed.{x}") for x in ("during", "gone", "status")],
+              ["yes", "yes", "137"], "killed: probes while watched, gone after, status")
+    want = said.object("killed.want")
+    if want:
+        lib.equal(want["births"], 1009, "killed: the target went on")
+
+
+def main():
+    if len(sys.argv) != 2:
+        sys.exit("usage: kernel.py NAME")
+    name = sys.argv[1]
+    out = os.path.join(lib.OUTPUT, "vm", name)
+    lacks = lacks_of(name)
+    begin = time.monotonic()
+    boot(name, out)
+    said = Said(out)
+    multi = "uprobe.multi" not in lacks
+    judge_doctor(said, lacks)
+    for count in ("count-old", "count-new", "count-single"):
+        judge_count(said, count)
+    judge_books(said, "books", multi)
+    judge_books(said, "books-single", False)
+    judge_verdicts(said)
+    judge_ends(said)
+    judge_killed(said)
+    print(f"Linux {said.text('uname')}: {time.monotonic() - begin:.0f} s")
+    lib.finish()
+
+
+main()
