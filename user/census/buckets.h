@@ -3,8 +3,8 @@
  * The runtime's own memory profile (runtime/mprof.go, mbuckets), read from the target's memory:
  * what /debug/pprof/heap would say, without an endpoint.  Called by session and cmd.
  *
- * A program that cannot reach runtime.MemProfile has no such profile (the linker sets
- * disableMemoryProfiling, Go 1.18 on): that is -ENODATA.
+ * The figures are those that runtime.MemProfile() reports: as of the last collection whose sweep is
+ * done.  While the runtime publishes a newer collection some records are of that one already.
  */
 #ifndef GOTIDE_CENSUS_BUCKETS_H
 #define GOTIDE_CENSUS_BUCKETS_H
@@ -14,33 +14,48 @@
 #include "census/stacks.h"
 #include "gobin/gobin.h"
 
-/* Limits on what a target can claim. */
-#define BUCKETS_MAX (1u << 20)
+/* Limits on what a target can claim: records, and frames of one (maxProfStackDepth). */
+#define BUCKETS_MAX	  (1u << 20)
+#define BUCKETS_DEPTH_MAX 1024
 
 /* One record, unscaled, as runtime.MemProfileRecord. */
 struct heap_record {
-	uint32_t stack; /* number in heap_profile.stacks */
+	uint32_t stack; /* number in heap_profile.stacks; STACKS_NONE: empty or refused */
 	uint64_t size; /* of the objects sampled */
-	int64_t allocs, frees, alloc_bytes, free_bytes;
+	int64_t allocs, frees, alloc_bytes, free_bytes; /* of which frees are the smaller */
 };
 
 struct heap_profile {
 	struct stacks *stacks; /* owned */
-	VEC(struct heap_record) records;
-	/* runtime.MemProfileRate: one sample per so many bytes; -1 unknown, then nothing is scaled
-	 */
+	VEC(struct heap_record) records; /* most recent stack first */
+	/* runtime.MemProfileRate, one sample per so many bytes; -1: not known, do not scale */
 	int64_t rate;
 	uint64_t bad; /* records left out since they made no sense */
-	bool is_partial; /* a limit or the budget ended the walk */
+	bool is_partial; /* a limit, the budget or a broken list ended the walk */
 };
 
-int heap_profile_read(struct mem *m, struct gobin *bin, uint64_t bias,
+/*
+ * -ENODATA: the program keeps no profile.  The linker turns it off in one that cannot reach
+ * runtime.MemProfile (Go 1.18 on: disableMemoryProfiling makes the rate 0), some turn it off
+ * themselves; what the runtime sampled before that, one record in Go 1.25, is no profile.
+ * -ENOENT: mbuckets or the offsets are not known.  -EBADMSG: what is read is no list of buckets.
+ * Other errors as mem_read().  Release *ret on success only.
+ */
+int heap_profile_read(struct mem *m, const struct gobin *bin, uint64_t bias,
 		      struct heap_profile *ret) _must_check_;
 void heap_profile_release(struct heap_profile *p);
 
+/* The same with the facts in the caller's hand: addresses in memory, rate 0 if not known. */
+struct heap_profile_source {
+	uint64_t mbuckets, rate;
+	const struct offsets *offsets;
+};
+int heap_profile_source_read(struct mem *m, const struct heap_profile_source *src,
+			     struct heap_profile *ret) _must_check_;
+
 /*
- * What a record stands for, as runtime/pprof scales it (scaleHeapSample: each sampled object of
- * average size s stands for 1 / (1 - exp(-s / rate))).
+ * What a record stands for, as runtime/pprof scales it (protomem.go, scaleHeapSample: each sampled
+ * object of average size s stands for 1 / (1 - exp(-s / rate))).
  */
 void heap_scale(int64_t count, int64_t bytes, int64_t rate, int64_t *ret_count, int64_t *ret_bytes);
 

@@ -1,0 +1,339 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "census/buckets.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "base/bytes.h"
+#include "base/cleanup.h"
+
+#define PAGE	      4096
+#define PAGES	      256 /* kept; a power of two */
+#define MEM_PROFILE   1 /* runtime/mprof.go, bucketType */
+#define CYCLES	      3 /* memRecord.future */
+#define STRUCT_MAX    256 /* of bucket and memRecord; 48 and 128 in Go 1.26 */
+#define BUCKET_MAX    (STRUCT_MAX + BUCKETS_DEPTH_MAX * 8 + STRUCT_MAX)
+#define OBJECT_MAX    (UINT64_C(1) << 48)
+#define ADDRESS_END   (UINT64_C(1) << 57) /* of user space, with five-level page tables */
+#define BOOT_RECORDS  1 /* sampled before schedinit() turns the profile off; Go 1.25 on */
+#define COUNTERS_SANE (INT64_MAX / 8)
+
+/*
+ * The list is newest first, and buckets are cut one after the other from chunks of 256 KB
+ * (runtime/malloc.go, persistentalloc), so that a page holds a dozen neighbours: it is read once.
+ * A page is older than what comes later in the list, never than the head: buckets do not change
+ * once they are listed, but for their counters.
+ */
+struct page {
+	uint64_t addr; /* 0: empty */
+	uint8_t data[PAGE];
+};
+
+struct walk {
+	struct mem *mem;
+	const struct heap_profile_source *src;
+	struct heap_profile *profile;
+	struct page *pages; /* PAGES of them, by number */
+	bool use_future; /* add what is not published yet */
+	bool is_clear; /* no record has counted anything */
+	uint8_t bucket[BUCKET_MAX];
+};
+
+static void cleanup_profile(struct heap_profile *p)
+{
+	heap_profile_release(p);
+}
+
+/* ---- reading ---- */
+
+static int page_at(struct walk *w, uint64_t addr, const struct page **ret)
+{
+	struct page *p = &w->pages[addr / PAGE % PAGES];
+	int err;
+
+	if (p->addr != addr) {
+		p->addr = 0;
+		err = mem_read(w->mem, addr, p->data, PAGE);
+		if (err)
+			return err;
+		p->addr = addr;
+	}
+	*ret = p;
+	return 0;
+}
+
+static int fetch(struct walk *w, uint64_t addr, uint8_t *buf, size_t size)
+{
+	const struct page *p;
+	size_t off, n;
+	int err;
+
+	for (; size; size -= n, addr += n, buf += n) {
+		off = addr % PAGE;
+		n = MIN(size, PAGE - off);
+		err = page_at(w, addr - off, &p);
+		if (err)
+			return err;
+		memcpy(buf, p->data + off, n);
+	}
+	return 0;
+}
+
+static uint64_t word(const uint8_t *data, size_t size, size_t off)
+{
+	struct bytes b = bytes_of(data, size);
+
+	bytes_seek(&b, off);
+	return bytes_u64(&b);
+}
+
+/* ---- one bucket ---- */
+
+static bool offsets_ok(const struct offsets *o)
+{
+	const uint32_t header[] = { o->bkt_allnext, o->bkt_typ, o->bkt_objsize, o->bkt_nstk };
+	const uint32_t record[] = { o->mrec_allocs, o->mrec_frees };
+	const uint32_t optional[] = { o->mrec_alloc_bytes, o->mrec_free_bytes };
+
+	if (o->bkt_size > STRUCT_MAX || o->bkt_size % 8 || o->mrec_size > STRUCT_MAX ||
+	    o->mrec_future > o->mrec_size || (o->mrec_size - o->mrec_future) % CYCLES)
+		return false;
+	for (size_t i = 0; i < ARRAY_SIZE(header); i++)
+		if (header[i] > o->bkt_size - 8)
+			return false;
+	for (size_t i = 0; i < ARRAY_SIZE(record); i++)
+		if (record[i] > o->mrec_future - 8)
+			return false;
+	for (size_t i = 0; i < ARRAY_SIZE(optional); i++)
+		if (optional[i] != OFFSET_NONE && optional[i] > o->mrec_future - 8)
+			return false;
+	return o->bkt_size >= 8 && o->mrec_future >= 8;
+}
+
+/* Adds a memRecordCycle; false if it makes no sense. */
+static bool add_cycle(const struct offsets *o, const uint8_t *cycle, size_t size,
+		      struct heap_record *r)
+{
+	int64_t allocs = (int64_t)word(cycle, size, o->mrec_allocs);
+	int64_t frees = (int64_t)word(cycle, size, o->mrec_frees);
+	int64_t alloc_bytes, free_bytes;
+
+	if (allocs < 0 || frees < 0 || allocs > COUNTERS_SANE || frees > COUNTERS_SANE)
+		return false;
+	if (o->mrec_alloc_bytes != OFFSET_NONE && o->mrec_free_bytes != OFFSET_NONE) {
+		alloc_bytes = (int64_t)word(cycle, size, o->mrec_alloc_bytes);
+		free_bytes = (int64_t)word(cycle, size, o->mrec_free_bytes);
+	} else if (__builtin_mul_overflow(allocs, r->size, &alloc_bytes) ||
+		   __builtin_mul_overflow(frees, r->size, &free_bytes)) {
+		return false; /* Go 1.27 on: all objects of a bucket have its size */
+	}
+	if (alloc_bytes < 0 || free_bytes < 0 || alloc_bytes > COUNTERS_SANE ||
+	    free_bytes > COUNTERS_SANE)
+		return false;
+	r->allocs += allocs;
+	r->frees += frees;
+	r->alloc_bytes += alloc_bytes;
+	r->free_bytes += free_bytes;
+	return true;
+}
+
+static bool decode_record(const struct walk *w, const uint8_t *record, struct heap_record *r)
+{
+	const struct offsets *o = w->src->offsets;
+	size_t size = (o->mrec_size - o->mrec_future) / CYCLES;
+
+	if (!add_cycle(o, record, o->mrec_future, r))
+		return false;
+	for (size_t i = 0; w->use_future && i < CYCLES; i++)
+		if (!add_cycle(o, record + o->mrec_future + i * size, size, r))
+			return false;
+	return r->frees <= r->allocs;
+}
+
+static uint32_t intern(struct walk *w, const uint8_t *words, uint32_t n)
+{
+	uint64_t pcs[STACKS_DEPTH_MAX];
+	uint32_t kept = MIN(n, (uint32_t)STACKS_DEPTH_MAX);
+
+	memcpy(pcs, words, kept * sizeof(*pcs));
+	return kept ? stacks_intern(w->profile->stacks, pcs, kept, kept < n) : STACKS_NONE;
+}
+
+/* Takes the bucket there.  -EFAULT, -EBADMSG: it is none. */
+static int take_bucket(struct walk *w, uint64_t addr, uint64_t *ret_next)
+{
+	const struct offsets *o = w->src->offsets;
+	struct heap_record r = { 0 };
+	uint8_t *body = w->bucket + o->bkt_size;
+	uint64_t nstk;
+	int err = fetch(w, addr, w->bucket, o->bkt_size);
+
+	if (err)
+		return err;
+	nstk = word(w->bucket, o->bkt_size, o->bkt_nstk);
+	r.size = word(w->bucket, o->bkt_size, o->bkt_objsize);
+	if (word(w->bucket, o->bkt_size, o->bkt_typ) != MEM_PROFILE || nstk > BUCKETS_DEPTH_MAX ||
+	    r.size > OBJECT_MAX)
+		return -EBADMSG;
+	err = fetch(w, addr + o->bkt_size, body, nstk * 8 + o->mrec_size);
+	if (err)
+		return err;
+	*ret_next = word(w->bucket, o->bkt_size, o->bkt_allnext);
+	if (!decode_record(w, body + nstk * 8, &r)) {
+		w->profile->bad++;
+		return 0;
+	}
+	w->is_clear &= !r.allocs && !r.frees;
+	r.stack = intern(w, body, (uint32_t)nstk);
+	return vec_push(&w->profile->records, r);
+}
+
+/* ---- the list ---- */
+
+static bool is_pointer(uint64_t p)
+{
+	return p && !(p % 8) && p < ADDRESS_END;
+}
+
+/*
+ * Ends early, with what there is, at a bucket that is none and at the limits; -EBADMSG if there is
+ * nothing then, or if the list runs in a circle (found as Brent does: one place is remembered for
+ * ever longer stretches).
+ */
+static int walk_list(struct walk *w, uint64_t addr)
+{
+	uint64_t seen = 0, seen_for = 0, stretch = 1;
+	int err = 0;
+
+	for (size_t n = 0; addr && !err; n++) {
+		if (addr == seen)
+			return -EBADMSG;
+		if (++seen_for > stretch) {
+			seen = addr;
+			seen_for = 0;
+			stretch *= 2;
+		}
+		if (n == BUCKETS_MAX)
+			err = -ENOBUFS;
+		else
+			err = is_pointer(addr) ? take_bucket(w, addr, &addr) : -EBADMSG;
+	}
+	if (err != -EFAULT && err != -EBADMSG && err != -ENOBUFS)
+		return err;
+	if (err != -ENOBUFS) {
+		w->profile->bad++;
+		if (!w->profile->records.n)
+			return -EBADMSG;
+	}
+	w->profile->is_partial = true;
+	return 0;
+}
+
+static int walk_once(struct walk *w)
+{
+	uint64_t head;
+	int err = mem_read_u64(w->mem, w->src->mbuckets, &head);
+
+	for (size_t i = 0; i < PAGES; i++)
+		w->pages[i].addr = 0;
+	w->profile->records.n = 0;
+	w->profile->bad = 0;
+	w->profile->is_partial = false;
+	w->is_clear = true;
+	return err ? err : walk_list(w, head);
+}
+
+/* As runtime.MemProfile(): before the first collection what is not published has to do. */
+static int walk_buckets(struct walk *w)
+{
+	int err = walk_once(w);
+
+	if (err || !w->is_clear || !w->profile->records.n)
+		return err;
+	w->use_future = true;
+	return walk_once(w);
+}
+
+static int read_rate(struct mem *m, uint64_t addr, int64_t *ret)
+{
+	uint64_t rate = 0;
+	int err = addr ? mem_read_u64(m, addr, &rate) : -ENOENT;
+
+	if (err && err != -ENOENT && err != -EFAULT)
+		return err;
+	*ret = err ? -1 : MAX((int64_t)rate, INT64_C(0)); /* below 0 is off, too */
+	return 0;
+}
+
+int heap_profile_source_read(struct mem *m, const struct heap_profile_source *src,
+			     struct heap_profile *ret)
+{
+	_cleanup_(cleanup_profile) struct heap_profile p = { 0 };
+	_cleanup_free_ struct walk *w = NULL;
+	_cleanup_free_ struct page *pages = NULL;
+	int err;
+
+	if (!src->mbuckets || !src->offsets || !offsets_ok(src->offsets))
+		return -ENOENT;
+	w = malloc(sizeof(*w));
+	pages = malloc(PAGES * sizeof(*pages));
+	err = w && pages ? stacks_new(&p.stacks) : -ENOMEM;
+	if (err)
+		return err;
+	*w = (struct walk){ .mem = m, .src = src, .profile = &p, .pages = pages };
+	err = read_rate(m, src->rate, &p.rate);
+	if (!err)
+		err = walk_buckets(w);
+	if (err)
+		return err;
+	if (p.rate <= 0 && p.records.n <= (p.rate ? 0 : BOOT_RECORDS) && !p.is_partial)
+		return -ENODATA;
+	*ret = p;
+	p = (struct heap_profile){ 0 };
+	return 0;
+}
+
+int heap_profile_read(struct mem *m, const struct gobin *bin, uint64_t bias,
+		      struct heap_profile *ret)
+{
+	const struct globals *g = gobin_globals(bin);
+	struct heap_profile_source src = { .offsets = gobin_offsets(bin, NULL) };
+
+	if (!g || !g->global[GLOBAL_MBUCKETS].va)
+		return -ENOENT;
+	src.mbuckets = g->global[GLOBAL_MBUCKETS].va + bias;
+	if (g->global[GLOBAL_MEMPROFILERATE].va)
+		src.rate = g->global[GLOBAL_MEMPROFILERATE].va + bias;
+	return heap_profile_source_read(m, &src, ret);
+}
+
+void heap_profile_release(struct heap_profile *p)
+{
+	stacks_free(p->stacks);
+	p->stacks = NULL;
+	vec_release(&p->records);
+}
+
+static int64_t saturated(double v)
+{
+	if (v >= 9.2e18)
+		return INT64_MAX;
+	return v <= -9.2e18 ? INT64_MIN : (int64_t)v;
+}
+
+void heap_scale(int64_t count, int64_t bytes, int64_t rate, int64_t *ret_count, int64_t *ret_bytes)
+{
+	double scale;
+
+	if (!count || !bytes) {
+		*ret_count = 0;
+		*ret_bytes = 0;
+	} else if (rate <= 1) { /* all are sampled, or nobody knows how many */
+		*ret_count = count;
+		*ret_bytes = bytes;
+	} else {
+		scale = 1 / (1 - exp(-((double)bytes / (double)count) / (double)rate));
+		*ret_count = saturated((double)count * scale);
+		*ret_bytes = saturated((double)bytes * scale);
+	}
+}
