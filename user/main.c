@@ -14,7 +14,7 @@
 #include "version.h"
 
 static const struct cmd *const commands[] = {
-	&cmd_top, &cmd_report, &cmd_run, &cmd_inspect, &cmd_doctor,
+	&cmd_top, &cmd_report, &cmd_run, &cmd_goroutines, &cmd_inspect, &cmd_doctor,
 };
 
 static void print_help(FILE *f)
@@ -25,7 +25,7 @@ static void print_help(FILE *f)
 	      "Commands (top if none is given):\n",
 	      f);
 	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
-		fprintf(f, "  %-9s %s\n", commands[i]->name, commands[i]->summary);
+		fprintf(f, "  %-10s %s\n", commands[i]->name, commands[i]->summary);
 	fputs("\n'gotide COMMAND --help' or 'gotide help COMMAND' tells more; 'gotide --version' "
 	      "the version.\n\n"
 	      "Exit status: 0 done and no leak found, 1 failed, 2 usage, 3 a leak was found.\n\n"
@@ -33,6 +33,7 @@ static void print_help(FILE *f)
 	      "  gotide                        every Go process on this machine, live\n"
 	      "  gotide report --for 1m shop   does shop leak?\n"
 	      "  gotide run -- ./server        the same for a command, until it ends\n"
+	      "  gotide goroutines shop        where its goroutines are now\n"
 	      "  gotide doctor                 what this kernel and these privileges allow\n",
 	      f);
 }

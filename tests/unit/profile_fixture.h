@@ -87,9 +87,18 @@ static inline int fixture_frames(void *arg, uint64_t pc, bool is_return, struct 
 	return (int)n + 1;
 }
 
+static inline int fixture_start(void *arg, uint64_t va, char *name, size_t size)
+{
+	(void)arg;
+	if (va < PC_MAIN || va >= PC_END)
+		return -ENOENT;
+	snprintf(name, size, "%s", fixture_functions[(va - PC_MAIN) / 0x100].function);
+	return 0;
+}
+
 static inline struct symbols *fixture_symbols(unsigned int *calls)
 {
-	const struct symbols_source src = { fixture_frames, fixture_func_at, calls };
+	const struct symbols_source src = { fixture_frames, fixture_func_at, fixture_start, calls };
 	struct symbols *s = NULL;
 
 	assert_int_equal(symbols_new_source(&src, FIXTURE_BIAS, &s), 0);

@@ -77,6 +77,11 @@ static void test_wrong_usage(void **state)
 		{ &cmd_run, "--park=some", "x", "neither 'all' nor 'off'" },
 		{ &cmd_top, "-n", "0", "not a positive number" },
 		{ &cmd_top, "-p", "init", "not a process id" },
+		{ &cmd_goroutines, NULL, NULL, "which process?" },
+		{ &cmd_goroutines, "7", "8", "one PID or name" },
+		{ &cmd_goroutines, "--by=luck", "7", "neither 'stack' nor 'site' nor 'wait'" },
+		{ &cmd_goroutines, "--min-age=old", "7", "'old' is not a duration" },
+		{ &cmd_goroutines, "--text", "--folded", "which process?" },
 		{ &cmd_inspect, NULL, NULL, "which executable?" },
 		{ &cmd_doctor, "7", NULL, "takes no arguments" },
 	};
@@ -95,7 +100,7 @@ static void test_wrong_usage(void **state)
 static void test_help(void **state)
 {
 	static const struct cmd *const all[] = {
-		&cmd_top, &cmd_report, &cmd_run, &cmd_inspect, &cmd_doctor,
+		&cmd_top, &cmd_report, &cmd_run, &cmd_goroutines, &cmd_inspect, &cmd_doctor,
 	};
 	struct outcome o;
 

@@ -97,6 +97,26 @@ static void test_text_is_one_and_scrubbed(void **state)
 	symbols_free(NULL);
 }
 
+static void test_go_statement(void **state)
+{
+	struct symbols *s = fixture_symbols(NULL);
+	struct symbol_site at = symbols_site(s, AT(PC_HANDLE + 0x91));
+
+	(void)state;
+	/* The physical function, and the place of what was inlined into it. */
+	assert_string_equal(at.function, "main.(*server).handle");
+	assert_string_equal(at.file, "/src/decode.go");
+	assert_int_equal(at.line, 3);
+	assert_int_equal(at.offset, 0x91);
+	at = symbols_site(s, AT(PC_C));
+	assert_string_equal(at.function, "?");
+	assert_string_equal(at.file, "");
+	assert_string_equal(symbols_start(s, AT(PC_SERVE)), "example.org/web/v2.(*Mux[...]).Serve");
+	assert_string_equal(symbols_start(s, AT(PC_NAMELESS)), "?");
+	assert_string_equal(symbols_start(s, AT(PC_C)), "?");
+	symbols_free(s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -106,6 +126,7 @@ int main(void)
 		cmocka_unit_test(test_inlined),
 		cmocka_unit_test(test_each_address_once),
 		cmocka_unit_test(test_unknown),
+		cmocka_unit_test(test_go_statement),
 		cmocka_unit_test(test_text_is_one_and_scrubbed),
 	};
 

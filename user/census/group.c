@@ -127,13 +127,23 @@ static bool passes(const struct group_filter *f, const struct walk_goroutine *g,
 		all->left_out++;
 		return false;
 	}
-	if (!f->waiting_since_ns)
+	if (!f->waiting_since_ns && !f->is_old)
 		return true;
-	if (is_waiting(g) && g->waitsince_ns > 0 && g->waitsince_ns <= f->waiting_since_ns)
+	if (f->is_old && f->is_old(g->goid, f->arg))
+		return true;
+	if (f->waiting_since_ns && is_waiting(g) && g->waitsince_ns > 0 &&
+	    g->waitsince_ns <= f->waiting_since_ns)
 		return true;
 	all->left_out++;
-	all->age_unknown += is_waiting(g) && g->waitsince_ns <= 0;
+	all->age_unknown += !f->is_old && is_waiting(g) && g->waitsince_ns <= 0;
 	return false;
+}
+
+bool group_passes(const struct group_filter *f, const struct walk_goroutine *g)
+{
+	struct groups ignored = { 0 };
+
+	return passes(f, g, &ignored);
 }
 
 static int by_count(const void *pa, const void *pb)

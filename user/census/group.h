@@ -39,12 +39,21 @@ struct group_filter {
 	bool with_system; /* the runtime's own, too */
 	/* Only goroutines that have waited since this or longer (CLOCK_MONOTONIC ns); 0: all. */
 	int64_t waiting_since_ns;
+	/*
+	 * Where not NULL: whether a goroutine is known to be as old by other means, as an earlier
+	 * census.  True lets it pass; false tells that it is younger.
+	 */
+	bool (*is_old)(uint64_t goid, void *arg);
+	void *arg;
 };
 
 /* -ENOMEM.  The groups borrow from c, until its next pass. */
 int groups_make(const struct census *c, enum group_by by, const struct group_filter *f,
 		struct groups *ret) _must_check_;
 void groups_release(struct groups *g);
+
+/* Whether the filter lets a goroutine pass. */
+bool group_passes(const struct group_filter *f, const struct walk_goroutine *g);
 
 /* What it waits for or does: "chan receive", "running", "syscall"; as the runtime's traceback. */
 const char *group_state_name(const struct gobin *bin, const struct walk_goroutine *g);

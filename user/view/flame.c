@@ -132,7 +132,7 @@ static void print_label(const struct flame *fl, const char *name, int64_t value)
 		print_escaped(fl->f, name);
 		return;
 	}
-	view_fit(cut, sizeof(cut), name, (unsigned int)fits, false);
+	view_fit(cut, sizeof(cut), name, (unsigned int)fits - 1, false);
 	cut[strlen(cut) - 1] = '\0';
 	print_escaped(fl->f, cut);
 	fputs("..", fl->f);

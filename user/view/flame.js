@@ -22,7 +22,7 @@
 	function fit(f, pixels) {
 		const room = Math.floor((pixels - 6) / charWidth);
 		f.label.textContent = room < 3 ? "" :
-			f.name.length <= room ? f.name : f.name.slice(0, room - 1) + "..";
+			f.name.length <= room ? f.name : f.name.slice(0, room - 2) + "..";
 	}
 
 	function place() {

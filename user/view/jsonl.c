@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "gobin/code.h"
+#include "view/symbols.h"
 #include "view/view.h"
 
 struct json_object *jsonl_text(const char *s)
@@ -42,6 +43,17 @@ static void add(struct json_object *o, const char *key, struct json_object *valu
 {
 	/* Fails only when memory is out: the key is then missing. */
 	(void)json_object_object_add(o, key, value);
+}
+
+struct json_object *jsonl_frame(const struct symbol_frame *f)
+{
+	struct json_object *o = json_object_new_object();
+
+	add(o, "function", jsonl_text(f->function));
+	add(o, "file", jsonl_name(f->file));
+	add(o, "line", f->line ? json_object_new_int64(f->line) : NULL);
+	add(o, "inlined", json_object_new_boolean(f->is_inlined));
+	return o;
 }
 
 static struct json_object *count(uint64_t n)

@@ -47,6 +47,11 @@ static int bin_func_at(void *arg, uint64_t pc, struct gofunc *ret)
 	return gobin_func_at(arg, pc, ret, NULL, 0);
 }
 
+static int bin_start(void *arg, uint64_t va, char *name, size_t size)
+{
+	return gobin_start_function(arg, va, name, size);
+}
+
 int symbols_new_source(const struct symbols_source *src, uint64_t bias, struct symbols **ret)
 {
 	struct symbols *s = calloc(1, sizeof(*s));
@@ -61,7 +66,7 @@ int symbols_new_source(const struct symbols_source *src, uint64_t bias, struct s
 
 int symbols_new(struct gobin *bin, uint64_t bias, struct symbols **ret)
 {
-	const struct symbols_source src = { bin_frames, bin_func_at, bin };
+	const struct symbols_source src = { bin_frames, bin_func_at, bin_start, bin };
 
 	return symbols_new_source(&src, bias, ret);
 }
@@ -173,7 +178,37 @@ const struct symbol *symbols_at(struct symbols *s, uint64_t pc, bool is_exact)
 	return &p->symbol;
 }
 
+const char *symbols_start(struct symbols *s, uint64_t startpc)
+{
+	char name[TEXT_MAX];
+	const char *text;
+
+	if (s->src.start(s->src.arg, startpc - s->bias, name, sizeof(name)) || !*name)
+		return "?";
+	text = symbols_text(s, name);
+	return text ? text : "?";
+}
+
+struct symbol_site symbols_site(struct symbols *s, uint64_t gopc)
+{
+	const struct symbol *p = symbols_at(s, gopc, false);
+
+	if (!p->n)
+		return (struct symbol_site){ .function = "?", .file = "" };
+	return (struct symbol_site){
+		.function = p->frames[p->n - 1].function,
+		.file = p->frames[0].file,
+		.line = p->frames[0].line,
+		.offset = p->offset,
+	};
+}
+
 uint64_t symbols_refused(const struct symbols *s)
 {
 	return s->refused;
+}
+
+bool symbols_is_runtime(const char *function)
+{
+	return !strncmp(function, "runtime.", 8) || !strncmp(function, "internal/runtime/", 17);
 }

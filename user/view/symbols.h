@@ -35,6 +35,7 @@ struct symbols;
 struct symbols_source {
 	int (*frames)(void *arg, uint64_t pc, bool is_return, struct goframe *frames, size_t max);
 	int (*func_at)(void *arg, uint64_t pc, struct gofunc *ret);
+	int (*start)(void *arg, uint64_t va, char *name, size_t size); /* gobin_start_function */
 	void *arg;
 };
 
@@ -52,8 +53,23 @@ void symbols_free(struct symbols *s); /* NULL is fine */
  */
 const struct symbol *symbols_at(struct symbols *s, uint64_t pc, bool is_exact);
 
+/* What a goroutine runs whose startpc is this address as in memory; "?" if that is not known. */
+const char *symbols_start(struct symbols *s, uint64_t startpc);
+
+/* Where a go statement is, as Go's own tracebacks say "created by" (runtime/traceback.go). */
+struct symbol_site {
+	const char *function; /* that physically contains it; "?" if unknown */
+	const char *file; /* "" if unknown */
+	uint32_t line;
+	uint64_t offset;
+};
+struct symbol_site symbols_site(struct symbols *s, uint64_t gopc);
+
 /* The one copy of a text, scrubbed; NULL: out of memory, or past the limit. */
 const char *symbols_text(struct symbols *s, const char *text);
+
+/* Whether a function is the runtime's own: never the site of an allocation, seldom of interest. */
+bool symbols_is_runtime(const char *function);
 
 /* Addresses that were left without a name by a limit. */
 uint64_t symbols_refused(const struct symbols *s);

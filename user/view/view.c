@@ -23,12 +23,14 @@ void view_out_init(struct view_out *o, FILE *f)
 	const char *no_color = getenv("NO_COLOR");
 	struct winsize ws = { 0 };
 
-	*o = (struct view_out){ .f = f, .width = WIDTH_DEFAULT };
+	*o = (struct view_out){ .f = f, .width = WIDTH_DEFAULT, .columns = WIDTH_DEFAULT };
 	if (!isatty(fileno(f)))
 		return;
 	o->is_coloured = !no_color || !*no_color;
-	if (!ioctl(fileno(f), TIOCGWINSZ, &ws) && ws.ws_col >= WIDTH_MIN)
+	if (!ioctl(fileno(f), TIOCGWINSZ, &ws) && ws.ws_col >= WIDTH_MIN) {
 		o->width = MIN(ws.ws_col, (unsigned short)WIDTH_DEFAULT);
+		o->columns = ws.ws_col;
+	}
 }
 
 void view_printf(struct view_out *o, enum view_style style, const char *fmt, ...)

@@ -26,6 +26,7 @@ struct view_out {
 	FILE *f; /* borrowed */
 	bool is_coloured;
 	unsigned int width; /* columns at which prose is wrapped */
+	unsigned int columns; /* of the terminal, for what is no prose; 100 if it is none */
 };
 
 /*

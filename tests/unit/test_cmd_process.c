@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "unit/profile_fixture.h"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "cmd/process.h"
+
+static int open_named(const char *name)
+{
+	struct opts o = { 0 };
+	struct target t;
+	int err;
+
+	assert_int_equal(vec_push(&o.names, name), 0);
+	err = process_open(&o, &t);
+	opts_release(&o);
+	return err;
+}
+
+static void test_refused(void **state)
+{
+	char self[16];
+
+	(void)state;
+	snprintf(self, sizeof(self), "%d", (int)getpid());
+	assert_int_equal(open_named("2147483646"), -ESRCH);
+	assert_int_equal(open_named("no program has this name"), -ESRCH);
+	/* This one is no Go program. */
+	assert_true(open_named(self) < 0);
+}
+
+static void test_files(void **state)
+{
+	char dir[] = "/tmp/gotide-test.XXXXXX", path[64], gone[64];
+	struct symbols *s = fixture_symbols(NULL);
+	struct profile p;
+	struct stat st;
+
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	snprintf(path, sizeof(path), "%s/x.svg", dir);
+	snprintf(gone, sizeof(gone), "%s/none/x.pb.gz", dir);
+	fixture_profile(&p, s);
+	assert_int_equal(process_write_flame(path, "title", &p), 0);
+	assert_int_equal(stat(path, &st), 0);
+	assert_true(st.st_size > 1000);
+	assert_int_equal(process_write_pprof(NULL, &p), 0);
+	assert_int_equal(process_write_pprof(gone, &p), -ENOENT);
+	assert_int_equal(unlink(path), 0);
+	/* Nothing half written is left behind. */
+	assert_int_equal(rmdir(dir), 0);
+	profile_release(&p);
+	symbols_free(s);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_files),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "unit/goroutines_fixture.h"
+
+#include "view/jsonl.h"
+
+static char *text(const struct goroutines *g, unsigned int columns, bool is_verbose)
+{
+	struct view_out o = { .width = columns, .columns = columns };
+
+	return CAPTURE(out, (o.f = out, goroutines_text(&o, g, is_verbose)));
+}
+
+static void test_golden(void **state)
+{
+	static const struct {
+		enum group_by by;
+		unsigned int columns;
+		bool is_verbose;
+		const char *name;
+	} cases[] = {
+		{ GROUP_STACK, 80, false, "goroutines-stack80.text" },
+		{ GROUP_STACK, 160, true, "goroutines-stack160.text" },
+		{ GROUP_SITE, 80, false, "goroutines-site80.text" },
+		{ GROUP_WAIT, 80, false, "goroutines-wait80.text" },
+	};
+	struct goroutines_fixture f;
+
+	(void)state;
+	fixture_picture(&f);
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		f.picture.by = cases[i].by;
+		char *have = text(&f.picture, cases[i].columns, cases[i].is_verbose);
+
+		assert_null(strstr(have, " \n"));
+		golden_check(cases[i].name, have);
+		free(have);
+	}
+	fixture_goroutines_release(&f);
+}
+
+static void test_json(void **state)
+{
+	struct goroutines_fixture f;
+
+	(void)state;
+	fixture_picture(&f);
+	char *have = CAPTURE(
+		out, ({
+			assert_int_equal(jsonl_write(out, goroutines_json(&f.picture)), 0);
+			vec_for_each (&f.groups.groups, g)
+				assert_int_equal(
+					jsonl_write(out, goroutines_group_json(&f.picture, g)), 0);
+		}));
+
+	golden_check("goroutines.json", have);
+	free(have);
+	fixture_goroutines_release(&f);
+}
+
+/* What is not known of ages is counted, and how to learn it is said. */
+static void test_filter(void **state)
+{
+	struct goroutines_fixture f;
+
+	(void)state;
+	fixture_picture(&f);
+	f.picture.min_age_s = 300;
+	f.groups.left_out = 7 + 17 + 29;
+	f.groups.age_unknown = 29;
+	char *have = text(&f.picture, 100, false);
+
+	assert_non_null(strstr(have, "- 17 left out: do not wait, or for less than 5m00s\n"));
+	assert_non_null(strstr(have, "- 29 left out: how long"));
+	assert_non_null(strstr(have, "--for 5m00s tells"));
+	free(have);
+	f.picture.apart_s = 300;
+	f.groups.age_unknown = 0;
+	have = text(&f.picture, 100, false);
+	assert_non_null(strstr(have, "- 46 left out: younger than 5m00s\n"));
+	assert_null(strstr(have, "--for"));
+	free(have);
+	fixture_goroutines_release(&f);
+}
+
+static void test_incomplete(void **state)
+{
+	struct goroutines_fixture f;
+
+	(void)state;
+	fixture_picture(&f);
+	f.result.walk.torn = 3;
+	f.result.walk.unread = 5;
+	f.result.is_partial = true;
+	f.result.stack_states[CENSUS_STACK_BROKEN] = 11;
+	char *have = text(&f.picture, 100, false);
+
+	assert_non_null(strstr(have, "- 3 could not be read: they changed"));
+	assert_non_null(strstr(have, "- 5 could not be read: their memory"));
+	assert_non_null(strstr(have, "- 11 have no stack here: their stack leads nowhere"));
+	assert_non_null(strstr(have, "NOT ALL"));
+	free(have);
+	fixture_goroutines_release(&f);
+}
+
+/* Goroutines that are alone at what they wait for are put together by state. */
+static void test_alone(void **state)
+{
+	struct goroutines_fixture f;
+
+	(void)state;
+	fixture_picture(&f);
+	f.groups.groups.n = 0;
+	f.g[3] = f.g[1];
+	f.g[3].g.goid = 97;
+	f.g[3].waits_on = 0xc000999990;
+	fixture_group(&f, 1, 1, 1, 71);
+	fixture_group(&f, 3, 1, 0, 0);
+	fixture_group(&f, 0, 1, 0, 0);
+	f.picture.by = GROUP_WAIT;
+	char *have = text(&f.picture, 100, false);
+
+	assert_non_null(strstr(have, "       2  chan receive, each at a channel of its own, "));
+	assert_non_null(strstr(have, " (known of 1)"));
+	assert_non_null(strstr(have, ", 2 kinds of waiting"));
+	free(have);
+	have = text(&f.picture, 100, true);
+	assert_non_null(strstr(have, "at channel 0xc000999990"));
+	free(have);
+	fixture_goroutines_release(&f);
+}
+
+static void test_profile(void **state)
+{
+	struct goroutines_fixture f;
+	struct profile p = { 0 };
+
+	(void)state;
+	fixture_picture(&f);
+	assert_int_equal(goroutines_profile(&f.picture, false, &p), 0);
+	p.symbols = f.symbols;
+	char *have = CAPTURE(out, assert_int_equal(profile_write_folded(&p, out), 0));
+
+	assert_string_equal(p.types[0].type, "goroutine");
+	assert_string_equal(p.samples.items[0].label, "chan receive");
+	assert_non_null(strstr(have, "main.(*server).handle;main.decode;runtime.chanrecv"));
+	/* Without a stack: who started it, and what it runs. */
+	assert_non_null(
+		strstr(have, "created by main.main;example.org/web/v2.(*Mux[...]).Serve 2"));
+	free(have);
+	profile_release(&p);
+	assert_int_equal(goroutines_profile(&f.picture, true, &p), 0);
+	have = CAPTURE(out, assert_int_equal(profile_write_folded(&p, out), 0));
+	assert_non_null(strstr(have, "created by main.(*server).handle;main.(*server).handle;"));
+	assert_non_null(strstr(have, "the main goroutine;main.main;"));
+	free(have);
+	profile_release(&p);
+	fixture_goroutines_release(&f);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_golden), cmocka_unit_test(test_json),
+		cmocka_unit_test(test_filter), cmocka_unit_test(test_incomplete),
+		cmocka_unit_test(test_alone),  cmocka_unit_test(test_profile),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "cmd/process.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "target/procfs.h"
+
+#define PROC_ROOT "/proc"
+/* Of several processes of one name, so many are listed. */
+#define LISTED_MAX 20
+
+static void say_several(const char *name, const pid_t *pids, size_t n)
+{
+	log_err(0, "%s: %zu processes have that name; which? give a PID:", name, n);
+	for (size_t i = 0; i < n && i < LISTED_MAX; i++) {
+		char exe[TARGET_PATH_MAX];
+		bool is_deleted;
+
+		if (procfs_exe_path(PROC_ROOT, pids[i], exe, sizeof(exe), &is_deleted))
+			snprintf(exe, sizeof(exe), "?");
+		fprintf(stderr, "  %d  %s\n", (int)pids[i], exe);
+	}
+	if (n > LISTED_MAX)
+		fprintf(stderr, "  and %zu more\n", n - LISTED_MAX);
+}
+
+static int find(const char *name, pid_t *ret)
+{
+	_cleanup_free_ pid_t *pids = NULL;
+	size_t n = 0;
+	int err = target_match(PROC_ROOT, name, &pids, &n);
+
+	if (err)
+		return log_err(err, "%s", name);
+	if (!n) {
+		log_err(0, "%s: no process of this %s", name,
+			name[strspn(name, "0123456789")] ? "name" : "pid");
+		return -ESRCH;
+	}
+	if (n > 1) {
+		say_several(name, pids, n);
+		return -ENOTUNIQ;
+	}
+	*ret = pids[0];
+	return 0;
+}
+
+/* As watching it says: what the executable lacks, or why the process cannot be looked into. */
+static void refuse(pid_t pid, int err, enum target_reason reason, enum gobin_reason bin_reason)
+{
+	bool has_errno = bin_reason == GOBIN_UNREADABLE || reason == TARGET_DENIED;
+
+	log_err(has_errno ? err : 0, "pid %d: %s", (int)pid,
+		bin_reason == GOBIN_OK ? target_reason_str(reason) : gobin_reason_str(bin_reason));
+}
+
+int process_open(const struct opts *o, struct target *ret)
+{
+	enum gobin_reason bin_reason = GOBIN_OK;
+	enum target_reason reason = TARGET_OK;
+	struct gobin_cache *cache = NULL;
+	pid_t pid = 0;
+	int err = find(o->names.items[0], &pid);
+
+	if (err)
+		return err;
+	err = gobin_cache_new(1, &cache);
+	if (err)
+		return log_err(err, "pid %d", (int)pid);
+	err = target_open(PROC_ROOT, cache, pid, ret, &reason, &bin_reason);
+	gobin_cache_free(cache);
+	if (err)
+		refuse(pid, err, reason, bin_reason);
+	return err;
+}
+
+int process_check(const struct target *t)
+{
+	struct procfs_stat st;
+	int err = procfs_stat(PROC_ROOT, t->pid, &st);
+
+	if (!err && (st.state == 'Z' || st.start_ticks != t->start_ticks))
+		err = -ESRCH;
+	if (err)
+		return log_err(err, "pid %d (%s)", (int)t->pid, t->comm);
+	return 0;
+}
+
+int process_failed(const struct target *t, int err, const char *what)
+{
+	const char *why = err == -ENOENT    ? "where they are is not known"
+			  : err == -EBADMSG ? "the struct layout known for it is not the program's"
+					    : NULL;
+
+	if (!why)
+		return log_err(err, "pid %d (%s): cannot read %s", (int)t->pid, t->comm, what);
+	log_err(0, "pid %d (%s, %s): cannot read %s: %s", (int)t->pid, t->comm,
+		gobin_info(t->bin)->version.text, what, why);
+	return err;
+}
+
+void process_identify(const struct target *t, struct profile *p)
+{
+	const struct moduledata *md = gobin_moduledata(t->bin);
+	struct procfs_map map = { 0 };
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	p->time_ns = (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+	p->bin = t->bin;
+	p->bias = t->bias;
+	p->exe = t->exe;
+	p->build_id = gobin_info(t->bin)->build_id;
+	if (procfs_exe_map(PROC_ROOT, t->pid, &map))
+		return;
+	/* All of the executable's segments: they are mapped together, in the file's order. */
+	p->map_start = map.start;
+	p->map_end = md ? MAX(map.end, t->bias + md->etext) : map.end;
+	p->map_offset = map.offset;
+}
+
+/* ---- files ---- */
+
+struct writing {
+	const struct profile *p;
+	const char *title; /* of a picture; NULL: protobuf */
+};
+
+static int write_to(const struct writing *w, FILE *f)
+{
+	return w->title ? profile_write_flame(w->p, w->title, f) : profile_write_pprof(w->p, f);
+}
+
+/* Under another name first: a reader never sees half of it, and a full disk keeps the old one. */
+static int write_file(const char *path, const struct writing *w)
+{
+	_cleanup_free_ char *part = NULL;
+	FILE *f;
+	int err;
+
+	if (!path)
+		return 0;
+	if (asprintf(&part, "%s.part", path) < 0) {
+		part = NULL;
+		return log_err(-ENOMEM, "%s: cannot write", path);
+	}
+	f = fopen(part, "we");
+	if (!f)
+		return log_err(-errno, "%s: cannot write", path);
+	err = write_to(w, f);
+	if (fclose(f) && !err)
+		err = -errno;
+	if (!err && rename(part, path))
+		err = -errno;
+	if (err) {
+		unlink(part);
+		return log_err(err, "%s: cannot write", path);
+	}
+	log_info("%s: written", path);
+	return 0;
+}
+
+int process_write_pprof(const char *path, const struct profile *p)
+{
+	return write_file(path, &(struct writing){ p, NULL });
+}
+
+int process_write_flame(const char *path, const char *title, const struct profile *p)
+{
+	return write_file(path, &(struct writing){ p, title });
+}

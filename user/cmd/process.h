@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What the commands that look into one process share: finding it, saying why it cannot be looked
+ * into, and writing profiles of it.
+ */
+#ifndef GOTIDE_CMD_PROCESS_H
+#define GOTIDE_CMD_PROCESS_H
+
+#include "cmd/opts.h"
+#include "target/target.h"
+#include "view/profile.h"
+
+/*
+ * The one process that the options name.  A name that several processes have is refused with a list
+ * of them.  Negative errno, reported; release *ret with target_release().
+ */
+int process_open(const struct opts *o, struct target *ret) _must_check_;
+
+/* Whether the process is still the one that was opened; if not, why not is reported. */
+int process_check(const struct target *t) _must_check_;
+
+/* Sets what a profile says of the process, and the time; borrows from t. */
+void process_identify(const struct target *t, struct profile *p);
+
+/* Reports an error of reading its memory: what is what could not be read.  Returns err. */
+int process_failed(const struct target *t, int err, const char *what);
+
+/*
+ * Writes a profile to a file: gzipped protobuf, or a picture with that title.  Replaces the file
+ * once it is whole.  NULL for path does nothing.  Negative errno, reported.
+ */
+int process_write_pprof(const char *path, const struct profile *p) _must_check_;
+int process_write_flame(const char *path, const char *title, const struct profile *p) _must_check_;
+
+#endif
