@@ -82,10 +82,15 @@ ACCOUNT = {
     "gc_cycles": lambda m: m["NumGC"],
     "forced_gc_cycles": lambda m: m["NumForcedGC"],
     "gc_pause_total": lambda m: m["PauseTotalNs"],
+    "gc_pause_last": lambda m: m["PauseNs"][(m["NumGC"] + 255) % 256],
+    "gc_pause_max": lambda m: max(m["PauseNs"]),
+    "mapped_ready": lambda m: m["Sys"] - m["HeapReleased"],
+    "stacks_sys": lambda m: m["StackSys"],
     "last_gc_unix": lambda m: m["LastGC"],
 }
 # Go 1.15 keeps these elsewhere, where they are not looked for.
-NOT_IN_1_15 = {"heap_objects", "total_alloc", "other_sys"}
+NOT_IN_1_15 = {"heap_objects", "total_alloc", "other_sys", "mapped_ready", "stacks_sys"}
+LIMIT = 61 << 20  # of memory: reached before the heap of 40 MiB has grown by half
 
 
 def quiet_reading(prog):
@@ -129,6 +134,24 @@ def check_account(version, flavour):
             lib.equal(got["heap_goal"], before["NextGC"], f"{name}: goal")
 
 
+def check_goal(version, limit, goal_min, goal_max):
+    """NextGC under a memory limit changes with all that is mapped: it is compared while nothing
+    moves."""
+    name = f"go{version} GOMEMLIMIT={limit}"
+    path = lib.program_path("memstats", version, "stripped")
+    with lib.Program(path, env={"GOMEMLIMIT": str(limit)}) as prog:
+        prog.tell("go")
+        prog.line()
+        for _ in range(TRIES):
+            walked, before, after, _ = quiet_reading(prog)
+            if before["NextGC"] == after["NextGC"]:
+                break
+        lib.equal(before["NextGC"], after["NextGC"], f"{name}: it held still")
+        lib.equal(walked["account"]["memory_limit"], limit, f"{name}: limit")
+        lib.equal(walked["account"]["heap_goal"], before["NextGC"], f"{name}: goal")
+        lib.check(goal_min <= before["NextGC"] <= goal_max, f"{name}: NextGC {before['NextGC']}")
+
+
 def check_cost(version):
     """Best of ten walks, so that other load on the machine does not count."""
     path = lib.program_path("count", version, "stripped")
@@ -151,6 +174,9 @@ def main():
             if flavour.startswith("cgo"):
                 check_callbacks(version, flavour)
             print(f"go{version} {flavour}: census and account compared after {births} births")
+        if version not in ["1.15", "1.20"]:
+            check_goal(version, LIMIT, 42 << 20, LIMIT)
+            check_goal(version, LIMIT // 2, 36 << 20, 44 << 20)  # exceeded: what is live
     check_cost(lib.VERSIONS[-1])
     lib.finish()
 
