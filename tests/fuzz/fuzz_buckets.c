@@ -78,7 +78,7 @@ static void check_record(const struct heap_profile *p, const struct heap_record 
 static void try_heap(struct hostile *h, const struct offsets *o)
 {
 	struct mem m = { .read_many = hostile_read, .arg = h, .budget_bytes = BUDGET };
-	struct heap_profile_source src = { LOW, LOW + 8, o };
+	struct heap_profile_source src = { LOW, LOW + 8, o, NULL };
 	struct heap_profile p;
 
 	if (!heap_profile_source_read(&m, &src, &p)) {

@@ -46,7 +46,7 @@ def of_function(heap, function, size):
     """What was allocated in objects of a size under a function: the records, added up."""
     total = collections.Counter()
     for r in heap["records"]:
-        if r["size"] == size and any(function in frames for frames in r["functions"]):
+        if r["size"] == size and function in r["functions"]:
             total.update({k: r[k] for k in ("allocs", "frees", "alloc_bytes")})
     return total
 
@@ -64,14 +64,26 @@ def check_sites(name, heap, said):
     lib.equal(dropped["alloc_bytes"], 2048 * said["dropped"], f"{name}: bytes dropped")
 
 
+def check_folded(name, heap, raw):
+    """A pc for each call instead of one for each frame: the same records, the same functions."""
+    lib.equal(len(heap["records"]), len(raw["records"]), f"{name}: records")
+    for a, b in zip(heap["records"], raw["records"]):
+        known = len(b["functions"])  # less than all where the stack is cut
+        lib.check(a["functions"][:known] == b["functions"] and
+                  (len(b["pcs"]) == DEPTH or len(a["functions"]) == known),
+                  f"{name}: {a['functions']} of {b['functions']}")
+    return sum(len(b["pcs"]) - len(a["pcs"]) for a, b in zip(heap["records"], raw["records"]))
+
+
 def check_profile(version, flavour, rate):
     name = f"go{version} {flavour} rate {rate}"
     path = lib.program_path("heapsites", version, flavour)
     with lib.Program(path, "-rate", str(rate)) as prog:
         said = prog.ask("go")
         header, want, facts = own_profile(prog)
-        heap = tool(prog.pid)["heap"]
-        got = read_profile(heap)
+        read = tool(prog.pid)
+        heap, raw = read["heap"], read["raw_heap"]
+        got = read_profile(raw)
         lib.equal((heap["error"], heap["bad"], heap["is_partial"]), (None, 0, False),
                   f"{name}: clean")
         lib.equal(heap["rate"], facts["rate"], f"{name}: rate")
@@ -81,8 +93,10 @@ def check_profile(version, flavour, rate):
         lib.check(all(not any(r[1:]) for r in born), f"{name}: more than its own {list(born)[:4]}")
         lib.check(want and not want - got, f"{name}: {len(want)} records, "
                   f"without {list(want - got)[:4]}")
+        folded = check_folded(name, heap, raw)
         if rate == 1:
             check_sites(name, heap, said)
+            lib.equal(folded > 0, version != "1.19", f"{name}: {folded} inlined frames folded")
     return sum(want.values())
 
 

@@ -45,7 +45,7 @@ static int setup(void **state)
 	w.o.mrec_alloc_bytes = 16;
 	w.o.mrec_free_bytes = 24;
 	w.o.mrec_future = 32;
-	w.src = (struct heap_profile_source){ MBUCKETS, RATE, &w.o };
+	w.src = (struct heap_profile_source){ MBUCKETS, RATE, &w.o, NULL };
 	w.end = BUCKETS;
 	fakemem_add(&w.fm, GLOBALS, w.globals, sizeof(w.globals));
 	fakemem_add(&w.fm, BUCKETS, w.buckets, sizeof(w.buckets));

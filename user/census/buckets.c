@@ -152,10 +152,13 @@ static bool decode_record(const struct walk *w, const uint8_t *record, struct he
 
 static uint32_t intern(struct walk *w, const uint8_t *words, uint32_t n)
 {
-	uint64_t pcs[STACKS_DEPTH_MAX];
-	uint32_t kept = MIN(n, (uint32_t)STACKS_DEPTH_MAX);
+	uint64_t pcs[BUCKETS_DEPTH_MAX];
+	uint32_t kept;
 
-	memcpy(pcs, words, kept * sizeof(*pcs));
+	memcpy(pcs, words, n * sizeof(*pcs));
+	if (w->src->inlined)
+		n = inlined_fold(w->src->inlined, pcs, n);
+	kept = MIN(n, (uint32_t)STACKS_DEPTH_MAX);
 	return kept ? stacks_intern(w->profile->stacks, pcs, kept, kept < n) : STACKS_NONE;
 }
 
@@ -293,14 +296,46 @@ int heap_profile_source_read(struct mem *m, const struct heap_profile_source *sr
 	return 0;
 }
 
-int heap_profile_read(struct mem *m, const struct gobin *bin, uint64_t bias,
-		      struct heap_profile *ret)
+struct executable {
+	struct gobin *bin;
+	uint64_t bias;
+};
+
+static int frames(void *arg, uint64_t pc, struct goframe *ret, size_t max)
 {
+	const struct executable *e = arg;
+
+	return gobin_frames(e->bin, pc - e->bias, true, ret, max);
+}
+
+static int func_at(void *arg, uint64_t pc, struct gofunc *ret)
+{
+	const struct executable *e = arg;
+	char name[16];
+
+	return gobin_func_at(e->bin, pc - e->bias, ret, name, sizeof(name));
+}
+
+static void cleanup_inlined(struct inlined **in)
+{
+	inlined_free(*in);
+}
+
+int heap_profile_read(struct mem *m, struct gobin *bin, uint64_t bias, struct heap_profile *ret)
+{
+	_cleanup_(cleanup_inlined) struct inlined *in = NULL;
+	struct executable e = { bin, bias };
 	const struct globals *g = gobin_globals(bin);
 	struct heap_profile_source src = { .offsets = gobin_offsets(bin, NULL) };
+	int err = 0;
 
 	if (!g || !g->global[GLOBAL_MBUCKETS].va)
 		return -ENOENT;
+	if (inlined_is_needed(&gobin_info(bin)->version))
+		err = inlined_new(&(struct inlined_source){ frames, func_at, &e }, &in);
+	if (err)
+		return err;
+	src.inlined = in;
 	src.mbuckets = g->global[GLOBAL_MBUCKETS].va + bias;
 	if (g->global[GLOBAL_MEMPROFILERATE].va)
 		src.rate = g->global[GLOBAL_MEMPROFILERATE].va + bias;

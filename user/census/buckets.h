@@ -10,6 +10,7 @@
 #define GOTIDE_CENSUS_BUCKETS_H
 
 #include "base/vec.h"
+#include "census/inlined.h"
 #include "census/mem.h"
 #include "census/stacks.h"
 #include "gobin/gobin.h"
@@ -18,7 +19,7 @@
 #define BUCKETS_MAX	  (1u << 20)
 #define BUCKETS_DEPTH_MAX 1024
 
-/* One record, unscaled, as runtime.MemProfileRecord. */
+/* One record, unscaled, as runtime.MemProfileRecord; its stack as all stacks of gotide. */
 struct heap_record {
 	uint32_t stack; /* number in heap_profile.stacks; STACKS_NONE: empty or refused */
 	uint64_t size; /* of the objects sampled */
@@ -41,7 +42,7 @@ struct heap_profile {
  * -ENOENT: mbuckets or the offsets are not known.  -EBADMSG: what is read is no list of buckets.
  * Other errors as mem_read().  Release *ret on success only.
  */
-int heap_profile_read(struct mem *m, const struct gobin *bin, uint64_t bias,
+int heap_profile_read(struct mem *m, struct gobin *bin, uint64_t bias,
 		      struct heap_profile *ret) _must_check_;
 void heap_profile_release(struct heap_profile *p);
 
@@ -49,6 +50,7 @@ void heap_profile_release(struct heap_profile *p);
 struct heap_profile_source {
 	uint64_t mbuckets, rate;
 	const struct offsets *offsets;
+	struct inlined *inlined; /* NULL: stacks are kept as the runtime has them */
 };
 int heap_profile_source_read(struct mem *m, const struct heap_profile_source *src,
 			     struct heap_profile *ret) _must_check_;

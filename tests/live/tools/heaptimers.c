@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * heaptimers PID: one JSON object with the heap profile and the timers of a Go process.
- * heaptimers PID N: reads both N times and prints what that cost.
+ * heaptimers PID: one JSON object with the heap profile and the timers of a Go process; the heap
+ * profile also with the stacks that the runtime has. heaptimers PID N: reads both N times and
+ * prints what that cost.
  */
 #include <inttypes.h>
 #include <json-c/json.h>
@@ -28,33 +29,45 @@ static void add_string(struct json_object *o, const char *key, const char *s)
 	json_object_object_add(o, key, s ? json_object_new_string(s) : NULL);
 }
 
-/* Functions at a pc of a stack, innermost first; with offset the function that starts there. */
-static struct json_object *functions(const struct target *t, uint64_t pc, bool is_return)
+/* Functions at an address, innermost first, without those the compiler made. */
+static void add_functions(const struct target *t, uint64_t pc, bool is_return, int max,
+			  struct json_object *names)
 {
-	struct json_object *names = json_object_new_array();
 	struct goframe frames[32];
-	int n = gobin_frames(t->bin, pc - t->bias, is_return, frames, 32);
+	int n = gobin_frames(t->bin, pc - t->bias, is_return, frames, (size_t)max);
 
 	for (int i = 0; i < n; i++)
-		json_object_array_add(names, json_object_new_string(frames[i].function));
-	return names;
+		if (!frames[i].is_wrapper)
+			json_object_array_add(names, json_object_new_string(frames[i].function));
+}
+
+/*
+ * Of a stack as gotide has it each pc is all the frames there; as the runtime has it, from Go 1.21
+ * on, the innermost, but for the last, whose callers may have been cut off.
+ */
+static void add_stack(const struct target *t, const struct stack *s, bool is_raw,
+		      struct json_object *o)
+{
+	bool is_one_each = is_raw && inlined_is_needed(&gobin_info(t->bin)->version);
+	struct json_object *pcs = json_object_new_array(), *names = json_object_new_array();
+
+	for (uint32_t i = 0; i < s->n; i++) {
+		json_object_array_add(pcs, json_object_new_uint64(s->pcs[i]));
+		add_functions(t, s->pcs[i], true, is_one_each && i + 1 < s->n ? 1 : 32, names);
+	}
+	json_object_object_add(o, "pcs", pcs);
+	json_object_object_add(o, "functions", names);
 }
 
 static struct json_object *record_json(const struct target *t, const struct heap_profile *p,
-				       const struct heap_record *r)
+				       const struct heap_record *r, bool is_raw)
 {
-	struct json_object *o = json_object_new_object(), *pcs = json_object_new_array(),
-			   *names = json_object_new_array();
+	struct json_object *o = json_object_new_object();
 	struct stack s = { 0 };
 
 	if (r->stack != STACKS_NONE)
 		s = stacks_get(p->stacks, r->stack);
-	for (uint32_t i = 0; i < s.n; i++) {
-		json_object_array_add(pcs, json_object_new_uint64(s.pcs[i]));
-		json_object_array_add(names, functions(t, s.pcs[i], true));
-	}
-	json_object_object_add(o, "pcs", pcs);
-	json_object_object_add(o, "functions", names);
+	add_stack(t, &s, is_raw, o);
 	add_int(o, "size", (int64_t)r->size);
 	add_int(o, "allocs", r->allocs);
 	add_int(o, "frees", r->frees);
@@ -63,32 +76,51 @@ static struct json_object *record_json(const struct target *t, const struct heap
 	return o;
 }
 
-static struct json_object *heap_json(const struct target *t)
+static int read_heap(const struct target *t, struct mem *m, bool is_raw, struct heap_profile *ret)
+{
+	const struct globals *g = gobin_globals(t->bin);
+	struct heap_profile_source src = { .offsets = gobin_offsets(t->bin, NULL) };
+
+	mem_of_process(m, t->pid, BUDGET);
+	if (!is_raw)
+		return heap_profile_read(m, t->bin, t->bias, ret);
+	src.mbuckets = g->global[GLOBAL_MBUCKETS].va + t->bias;
+	src.rate = g->global[GLOBAL_MEMPROFILERATE].va + t->bias;
+	return heap_profile_source_read(m, &src, ret);
+}
+
+static struct json_object *heap_json(const struct target *t, bool is_raw)
 {
 	struct json_object *o = json_object_new_object(), *records = json_object_new_array();
 	struct heap_profile p = { 0 };
 	struct mem m;
-	int err;
+	int err = read_heap(t, &m, is_raw, &p);
 
-	mem_of_process(&m, t->pid, BUDGET);
-	err = heap_profile_read(&m, t->bin, t->bias, &p);
 	add_string(o, "error", err ? strerrorname_np(-err) : NULL);
 	add_int(o, "rate", p.rate);
 	add_int(o, "bad", (int64_t)p.bad);
 	json_object_object_add(o, "is_partial", json_object_new_boolean(p.is_partial));
 	vec_for_each (&p.records, r)
-		json_object_array_add(records, record_json(t, &p, r));
+		json_object_array_add(records, record_json(t, &p, r, is_raw));
 	json_object_object_add(o, "records", records);
 	heap_profile_release(&p);
 	return o;
+}
+
+static struct json_object *functions(const struct target *t, uint64_t pc)
+{
+	struct json_object *names = json_object_new_array();
+
+	add_functions(t, pc, false, 32, names);
+	return names;
 }
 
 static struct json_object *group_json(const struct target *t, const struct timer_group *g)
 {
 	struct json_object *o = json_object_new_object();
 
-	json_object_object_add(o, "fn", functions(t, g->fn, false));
-	json_object_object_add(o, "arg_fn", g->arg_fn ? functions(t, g->arg_fn, false) : NULL);
+	json_object_object_add(o, "fn", functions(t, g->fn));
+	json_object_object_add(o, "arg_fn", g->arg_fn ? functions(t, g->arg_fn) : NULL);
 	json_object_object_add(o, "is_periodic", json_object_new_boolean(g->is_periodic));
 	add_int(o, "count", (int64_t)g->count);
 	add_int(o, "period_min", g->period_min_ns);
@@ -122,7 +154,8 @@ static void print_all(const struct target *t)
 {
 	struct json_object *o = json_object_new_object();
 
-	json_object_object_add(o, "heap", heap_json(t));
+	json_object_object_add(o, "heap", heap_json(t, false));
+	json_object_object_add(o, "raw_heap", heap_json(t, true));
 	json_object_object_add(o, "timers", timers_json(t));
 	puts(json_object_to_json_string_ext(o, JSON_C_TO_STRING_PLAIN));
 	json_object_put(o);
