@@ -405,6 +405,32 @@ static void test_one_batch_of_ids(void **state)
 	process_free(p);
 }
 
+static void test_example(void **state)
+{
+	static const uint64_t pcs[] = { 0x11, 0x22, SIM_GOEXIT };
+	struct model_example ex = { .gopc = sim_gopc(1), .reason = 2, .pc = pcs, .depth = 3 };
+	struct process *p = new_process(10);
+	struct snapshot_process snap;
+
+	(void)state;
+	assert_false(pass(p, 1, 99).wants_examples);
+	assert_true(pass(p, 1, 100).wants_examples);
+	assert_false(pass(p, 1, 200).wants_examples); /* once */
+	ex.channels = 7;
+	ex.channels_of = 90;
+	assert_int_equal(recount_example(p, &ex), 0);
+	ex.gopc = sim_gopc(9);
+	assert_int_equal(recount_example(p, &ex), 0);
+	snap = picture(p);
+	assert_int_equal(snap.n_sites, 1);
+	assert_int_equal(snap.sites[0].stack_depth, 3); /* with gopark, without goexit */
+	assert_int_equal(snap.sites[0].stack[1].line, 0x11);
+	assert_int_equal(snap.sites[0].before.channels, 7);
+	assert_int_equal(snap.sites[0].before.channels_of, 90);
+	picture_free(&snap);
+	process_free(p);
+}
+
 /* ---- with traffic ---- */
 
 /* A census every few seconds amid a few hundred births a second: never a correction. */
@@ -446,6 +472,7 @@ int main(void)
 		cmocka_unit_test(test_wait_reasons_of_the_census),
 		cmocka_unit_test(test_the_same_ones_and_still),
 		cmocka_unit_test(test_one_batch_of_ids),
+		cmocka_unit_test(test_example),
 		cmocka_unit_test(test_no_false_correction),
 	};
 

@@ -120,6 +120,14 @@ void model_census_drop(struct model *m, pid_t pid)
 		recount_drop(p);
 }
 
+void model_census_example(struct model *m, pid_t pid, const struct model_example *ex)
+{
+	struct process *p = process_find(m, pid);
+
+	if (p)
+		model_note(m, recount_example(p, ex));
+}
+
 void model_event(struct model *m, const struct event *ev)
 {
 	struct process *p = process_find(m, ev->pid);

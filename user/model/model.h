@@ -83,6 +83,17 @@ struct model_census {
 struct model_census_outcome {
 	uint32_t corrected; /* sites whose population was not what had been counted */
 	bool is_doubtful; /* another pass soon would tell whether some more are wrong */
+	bool wants_examples; /* there are sites of note of which no stack was read yet */
+};
+
+/* What a census that reads stacks says of the goroutines of one site that wait. */
+struct model_example {
+	uint64_t gopc;
+	uint32_t reason; /* of the oldest, and its stack, innermost first */
+	const uint64_t *pc;
+	uint32_t depth;
+	int64_t channels; /* different ones that they wait on */
+	int64_t channels_of; /* goroutines that wait on one */
 };
 
 /*
@@ -95,6 +106,7 @@ void model_census_goroutine(struct model *m, pid_t pid, const struct model_gorou
 void model_census_end(struct model *m, pid_t pid, const struct model_census *c,
 		      struct model_census_outcome *ret);
 void model_census_drop(struct model *m, pid_t pid);
+void model_census_example(struct model *m, pid_t pid, const struct model_example *ex);
 
 /* One event off the ring.  Events of unknown pids are ignored. */
 void model_event(struct model *m, const struct event *ev);

@@ -10,6 +10,9 @@
 /* What is told of ids covers a part of the life before if it holds this much of its fair share. */
 #define FAIR_SHARE 0.25
 
+/* Goroutines of a site from which on its stacks are worth reading. */
+#define EXAMPLE_MIN 100
+
 /* ---- one pass ---- */
 
 void recount_begin(struct process *p, int64_t goids)
@@ -179,6 +182,15 @@ static void take_findings(struct site *s, bool is_first)
 	s->census = s->finding;
 }
 
+/* Asked for once: what could not be read within the budget will not be the next time either. */
+static bool wants_example(struct site *s)
+{
+	if (s->is_asked || s->is_system || s->is_other || s->finding.found < EXAMPLE_MIN)
+		return false;
+	s->is_asked = true;
+	return true;
+}
+
 void recount_end(struct process *p, const struct model_census *c, struct model_census_outcome *ret)
 {
 	*ret = (struct model_census_outcome){ 0 };
@@ -188,6 +200,7 @@ void recount_end(struct process *p, const struct model_census *c, struct model_c
 	{
 		ret->corrected += judge(p, s, c->torn + c->unread);
 		ret->is_doubtful |= s->doubt != 0;
+		ret->wants_examples |= wants_example(s);
 		take_reasons(s);
 		take_findings(s, !p->has_census);
 	}
@@ -201,6 +214,18 @@ void recount_end(struct process *p, const struct model_census *c, struct model_c
 	p->census_ns = c->ts_ns;
 	p->has_census = true;
 	p->is_recounting = false;
+}
+
+int recount_example(struct process *p, const struct model_example *ex)
+{
+	struct site *s = NULL;
+
+	HASH_FIND(hh, p->sites, &ex->gopc, sizeof(ex->gopc), s);
+	if (!s)
+		return 0;
+	s->channels = ex->channels;
+	s->channels_of = ex->channels_of;
+	return site_stack_found(s, ex);
 }
 
 /* ---- the picture ---- */

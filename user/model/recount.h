@@ -22,6 +22,9 @@ void recount_end(struct process *p, const struct model_census *c, struct model_c
 /* The pass came to nothing; what the one before found stands. */
 void recount_drop(struct process *p);
 
+/* A site that is not known is no error. */
+int recount_example(struct process *p, const struct model_example *ex) _must_check_;
+
 /* What the censuses say of a site's goroutines from before the observation. */
 void recount_snapshot(const struct process *p, const struct site *s, struct snapshot_before *ret);
 

@@ -262,18 +262,18 @@ int site_main_reason(const struct site *s, const struct model_resolver *r, bool 
 
 /* ---- stacks ---- */
 
-static int stack_keep(struct site_stack *st, const struct event *ev)
+static int stack_keep(struct site_stack *st, uint32_t reason, const __u64 *from, uint32_t n)
 {
-	uint32_t depth = MIN(ev->stack.depth, (uint32_t)WIRE_STACK_DEPTH);
+	uint32_t depth = MIN(n, (uint32_t)WIRE_STACK_DEPTH);
 	uint64_t pc[WIRE_STACK_DEPTH] = { 0 };
 
 	if (!st->pc)
 		st->pc = calloc(WIRE_STACK_DEPTH, sizeof(*st->pc));
 	if (!st->pc)
 		return -ENOMEM;
-	st->reason = ev->stack.reason;
+	st->reason = reason;
 	for (uint32_t i = 0; i < depth; i++)
-		pc[i] = ev->stack.pc[i];
+		pc[i] = from[i];
 	/* Mostly it is the same again, and naming it is what costs. */
 	if (st->depth == depth && !memcmp(st->pc, pc, sizeof(pc)))
 		return 0;
@@ -295,7 +295,19 @@ int site_stack_seen(struct site *s, const struct event *ev, const struct model_r
 		if (main >= 0 && s->reasons.items[main].reason == st->reason)
 			return 0;
 	}
-	return stack_keep(st, ev);
+	return stack_keep(st, ev->stack.reason, ev->stack.pc, ev->stack.depth);
+}
+
+int site_stack_found(struct site *s, const struct model_example *ex)
+{
+	__u64 pc[WIRE_STACK_DEPTH];
+	uint32_t depth = MIN(ex->depth, (uint32_t)WIRE_STACK_DEPTH);
+
+	if (s->park_stack.depth || !depth)
+		return 0;
+	for (uint32_t i = 0; i < depth; i++)
+		pc[i] = ex->pc[i];
+	return stack_keep(&s->park_stack, ex->reason, pc, depth);
 }
 
 static int frame_add(struct site_stack *st, const struct model_frame *f)
@@ -314,6 +326,8 @@ static int frame_add(struct site_stack *st, const struct model_frame *f)
 /* Every stack ends in goexit, and that of a go statement begins with the newproc it became. */
 static bool is_told(const struct site_stack *st, const struct model_frame *f)
 {
+	if (!strcmp(f->function, "runtime.gopark"))
+		return !st->n_frames; /* a census finds it there, the probe of it does not */
 	return strcmp(f->function, "runtime.goexit") != 0 &&
 	       (st->n_frames || strcmp(f->function, "runtime.newproc") != 0);
 }

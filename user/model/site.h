@@ -66,6 +66,7 @@ struct site {
 	bool is_corrected; /* since the last tick */
 	struct site_census finding, census; /* under way, latest */
 	uint16_t still; /* parts unchanged since the first census, a bit each */
+	bool is_asked; /* an example of it has been asked for */
 	int64_t channels, channels_of; /* different ones waited on, and by how many; -1 unknown */
 	uint64_t born, died; /* absolute counters, latest */
 	uint64_t tick_born, tick_died; /* as of the last tick */
@@ -114,6 +115,8 @@ int site_main_reason(const struct site *s, const struct model_resolver *r, bool 
 
 int site_stack_seen(struct site *s, const struct event *ev,
 		    const struct model_resolver *r) _must_check_;
+/* The stack that a census found; kept if no probe has seen one. */
+int site_stack_found(struct site *s, const struct model_example *ex) _must_check_;
 /* Names the frames of both stacks, once. */
 int site_frames(struct site *s, const struct model_resolver *r) _must_check_;
 

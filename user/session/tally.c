@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "census/account.h"
+#include "session/examples.h"
 #include "session/sample.h"
 
 /* Entries of allgs in one slice: some ten milliseconds. */
@@ -101,6 +102,8 @@ static int complete(struct watch *w, struct watched *p, struct model_census_outc
 	if (ret->corrected)
 		log_verbose("pid %d (%s): the census corrects the population of %u go statement%s",
 			    p->pid, p->target.comm, ret->corrected, ret->corrected == 1 ? "" : "s");
+	if (ret->wants_examples && (err = examples_take(w->model, p)))
+		log_debug("pid %d: stacks: %s", p->pid, strerror(-err));
 	return 0;
 }
 
