@@ -365,6 +365,7 @@ static void test_the_same_ones_and_still(void **state)
 	assert_int_equal(b->live, 5003);
 	assert_true(b->still_part == 1);
 	assert_int_equal(b->id_parts, 16);
+	assert_true(b->id_share == 1.0 / 16);
 	assert_int_equal(b->with_since, 5003);
 	assert_true(b->waits_s > 100 && b->waits_spread_s == 7);
 	picture_free(&snap);

@@ -247,6 +247,7 @@ void recount_snapshot(const struct process *p, const struct site *s, struct snap
 	*ret = (struct snapshot_before){
 		.live = -1,
 		.still_part = -1,
+		.id_share = -1,
 		.waits_s = -1,
 		.waits_spread_s = -1,
 		.channels = -1,
@@ -256,6 +257,8 @@ void recount_snapshot(const struct process *p, const struct site *s, struct snap
 		return;
 	ret->live = c->old;
 	ret->id_parts = parts_covered(c);
+	if (p->attach_goid)
+		ret->id_share = (double)c->old / (double)p->attach_goid;
 	if (p->census_passes > 1) {
 		ret->still_part = (double)__builtin_popcount(s->still) / SITE_PARTS;
 		ret->still_s = seconds_between(p->start_ns, p->census_ns);

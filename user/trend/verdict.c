@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/text.h"
 #include "trend/detect.h"
+#include "trend/pile.h"
 
 /* Below this nothing is judged: a start-up looks like anything. */
 #define OBSERVED_MIN_S 10.0
@@ -327,28 +328,86 @@ static bool has_population_risen(const struct snapshot_site *s, const struct det
 	       live.growth + LIVE_SIGMAS * sqrt(2 * in_flight) >= LIVE_PART * d->growth;
 }
 
-static void judge_site(struct judging *j, const struct snapshot_site *s)
+/* ---- goroutine-leak, of before ---- */
+
+static void pile_evidence(struct finding *f, const struct pile *pile)
+{
+	const struct snapshot_before *b = &f->site->before;
+	struct words w;
+
+	say(f, "%" PRId64 " goroutines were there before the observation; none %s in %s", b->live,
+	    b->knows_runs ? "has run or ended" : "has ended", text_duration(w.a, b->still_s));
+	say(f, "%" PRId64 " of %" PRId64 " are waiting: %s", f->site->wait_count, f->site->live,
+	    f->site->wait_reason);
+	if (pile->has_own_channels)
+		say(f, "each waits on a channel of its own: %" PRId64 " for %" PRId64 " goroutines",
+		    b->channels, b->channels_of);
+	if (pile->is_spread)
+		say(f, "their ids are spread over the whole life of the process: they did not "
+		       "come at once");
+	if (b->waits_s >= 0)
+		say(f, "the collector saw the first of them waiting %s ago",
+		    text_duration(w.a, b->waits_s));
+	if (pile->is_growing)
+		say(f, "%s more were started here meanwhile, and none of them ended",
+		    text_count(w.a, (double)f->born));
+}
+
+static void judge_pile(struct judging *j, const struct snapshot_site *s)
+{
+	struct finding *f;
+	struct pile pile;
+
+	if (!pile_judge(j->p, s, &pile))
+		return;
+	f = finding_add(j->v, VERDICT_GOROUTINE_LEAK, j->observed_s);
+	if (!f)
+		return;
+	f->site = s;
+	f->first = (double)s->at_attach;
+	f->last = (double)s->live;
+	f->born = s->born;
+	f->died = s->died;
+	f->survivors = s->survivors;
+	f->confidence = pile.confidence;
+	if (pile.is_growing)
+		f->per_min = (f->last - f->first) / j->observed_s * 60;
+	f->per_min_low = f->per_min_high = f->per_min;
+	pile_evidence(f, &pile);
+	advise_leak(f);
+}
+
+/* ---- every site ---- */
+
+/* Whether a finding came of it. */
+static bool judge_growth(struct judging *j, const struct snapshot_site *s)
 {
 	double t[DETECT_POINTS_MAX], v[DETECT_POINTS_MAX];
 	struct detect d;
 
-	if (s->is_system)
-		return;
 	size_t n = detect_points(s->survivor_series, 0, t, v);
 
 	detect_floor(t, v, n, &survivor_rules, &d);
 	if (d.state == DETECT_PLATEAUING && d.last_ratio > STILL_RISING)
 		j->is_slowing = true;
 	if (d.state != DETECT_GROWING || !has_population_risen(s, &d))
-		return;
+		return false;
 	if (!is_going_on(s, &d)) {
 		j->is_slowing = true;
-		return;
+		return false;
 	}
-	if (ended_late_part(s, d.growth) <= ENDED_LATE_MAX)
-		leak_found(j, s, &d);
-	else
+	if (ended_late_part(s, d.growth) > ENDED_LATE_MAX) {
 		j->is_undecided = true;
+		return false;
+	}
+	leak_found(j, s, &d);
+	return true;
+}
+
+static void judge_site(struct judging *j, const struct snapshot_site *s)
+{
+	if (!s->is_system && !judge_growth(j, s))
+		judge_pile(j, s);
 }
 
 /* ---- heap-retention ---- */
@@ -594,7 +653,12 @@ static void summarise_leak(struct verdict *v)
 	const struct finding *f = &v->findings[0];
 	struct words w;
 
-	if (f->kind == VERDICT_GOROUTINE_LEAK)
+	if (f->kind == VERDICT_GOROUTINE_LEAK && f->per_min <= 0)
+		snprintf(v->summary, sizeof(v->summary),
+			 "%.0f goroutines started in %.80s (line %u) were left behind before the "
+			 "observation",
+			 f->last, f->site->function, f->site->line);
+	else if (f->kind == VERDICT_GOROUTINE_LEAK)
 		snprintf(v->summary, sizeof(v->summary),
 			 "goroutines started in %.80s (line %u) pile up: %+.4g/min",
 			 f->site->function, f->site->line, f->per_min);

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Goroutines that were left behind before anybody looked: many that wait, each for itself, and of
+ * which none has run while they were observed.  A growing population is not needed, so the rest of
+ * the evidence has to tell them from a pool of workers, from connections whose clients are silent
+ * and from tickers.  Pure; used by trend/verdict.
+ */
+#ifndef GOTIDE_TREND_PILE_H
+#define GOTIDE_TREND_PILE_H
+
+#include "model/snapshot.h"
+
+struct pile {
+	double confidence;
+	bool is_growing; /* more came, and none of those ended */
+	bool has_own_channels; /* each waits on one that no other waits on, nearly */
+	bool is_spread; /* they come from all the life of the process before */
+};
+
+/* Whether the goroutines of the site are such a pile. */
+bool pile_judge(const struct snapshot_process *p, const struct snapshot_site *s, struct pile *ret);
+
+#endif
