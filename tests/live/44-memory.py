@@ -138,11 +138,11 @@ def check_limit(version):
 def check_outside(version, flavour, command, mib):
     with Held(version, flavour) as h:
         before = account(f"{h.name}: at rest", h.prog.pid)["outside"]
-        h.does("hold 13")
+        h.does("hold 59")
         h.does("collect")
         parts = h.does(f"{command} {mib}")
         near(parts["outside"] - before, mib * MIB, mib * MIB // 20, f"{h.name}: {command}")
-        h.has(parts, "live", 13, 1 * MIB)
+        h.has(parts, "live", 59, 1 * MIB)
 
 
 def check_report(version):

@@ -150,6 +150,7 @@ static void numbers_come_from_their_places(void **state)
 	assert_int_equal(w.got.goids, 4096);
 	assert_int_equal(w.got.mapped_ready_bytes, 9 << 20);
 	assert_int_equal(w.got.heap_addr, A_G);
+	assert_int_equal(w.got.go_minor, 26);
 }
 
 static void pauses_are_in_a_ring(void **state)

@@ -89,7 +89,10 @@ static void runtime_has_no_more_than_is_there(void **state)
 	w.a.other_sys_bytes = 50 * MIB;
 	w.r.unnamed_anon_bytes = 8 * MIB;
 	memory_split(&w.a, &w.m, &w.r, &w.got);
-	assert_int_equal(w.got.runtime_bytes, MIB + 512 * KIB + 128 * MIB / 20);
+	assert_int_equal(w.got.runtime_bytes, MIB + 512 * KIB + 128 * MIB / 18);
+	w.a.go_minor = 22;
+	memory_split(&w.a, &w.m, &w.r, &w.got);
+	assert_int_equal(w.got.runtime_bytes, MIB + 512 * KIB + 128 * MIB / 40);
 	assert_int_equal(sum(&w.got), w.got.anon_bytes);
 }
 

@@ -316,6 +316,8 @@ static int read_once(struct mem *m, const struct account_source *src, struct acc
 		return err;
 	put_together(a, &p, &hs);
 	a->heap_goal_bytes = heap_goal(a, &p, src->go_minor);
+	if (src->go_minor)
+		a->go_minor = src->go_minor;
 	return 0;
 }
 

@@ -42,6 +42,7 @@ struct account {
 	int64_t gc_pause_max_ns; /* of the last 256 cycles, as many as the runtime keeps */
 	int64_t last_gc_unix_ns;
 	int64_t heap_addr; /* of something in the heap, to know its mappings by */
+	int64_t go_minor; /* 27 for Go 1.27: whose structures these are */
 	int64_t goids; /* sched.goidgen: goroutine ids handed out to Ps, in batches of 16 */
 };
 

@@ -5,12 +5,21 @@
 
 /*
  * Of the structures that the runtime has mapped, the most that it touches: at start-up no more
- * than 448 KiB (Go 1.19 to 1.27, of 2 to 8 MiB mapped), and then with the heap, a pointer bitmap
- * of a 32nd (Go 1.19 to 1.21, runtime/mheap.go, heapArenaBitmapBytes) and an mspan of 160 bytes
- * per 8 KiB at the worst.
+ * than 448 KiB (Go 1.19 to 1.27, of 2 to 8 MiB mapped), and then with the heap.  An mspan of 160
+ * bytes per 8 KiB span, its mark bits and summaries come to 2.4 % of a heap of small objects (Go
+ * 1.22 to 1.27); up to Go 1.21 a pointer bitmap of a 32nd comes on top (runtime/mheap.go,
+ * heapArenaBitmapBytes), together 5.4 %.
  */
-#define OWN_START (512 << 10)
-#define OWN_PART  20
+#define OWN_START    (512 << 10)
+#define OWN_PART     40
+#define OWN_PART_OLD 18
+
+static int64_t own_touched(const struct account *a, const struct procfs_rollup *r)
+{
+	bool has_bitmap = a->go_minor < 22;
+
+	return OWN_START + r->heap_size_bytes / (has_bitmap ? OWN_PART_OLD : OWN_PART);
+}
 
 /* Spans of Go's heap that are not given back, by what is in them; -1 unknown. */
 struct spans {
@@ -89,8 +98,7 @@ static void close_by_heap(const struct account *a, const struct procfs_rollup *r
 			  struct memory_parts *ret)
 {
 	int64_t work = spans_of(a).work, elsewhere = MAX(ret->anon_bytes - r->heap_anon_bytes, 0);
-	int64_t touched = OWN_START + r->heap_size_bytes / OWN_PART;
-	int64_t own = MIN(a->other_sys_bytes - work, touched);
+	int64_t own = MIN(a->other_sys_bytes - work, own_touched(a, r));
 
 	own = clamp(MIN(own, r->unnamed_anon_bytes), 0, elsewhere);
 	ret->runtime_bytes = work + own;
