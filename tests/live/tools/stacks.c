@@ -125,11 +125,14 @@ static void add_stacks(const struct target *t, const struct census *c, struct js
 
 	for (uint32_t i = 0; i < stacks_count(census_stacks(c)); i++) {
 		struct stack s = stacks_get(census_stacks(c), i);
+		struct json_object *one = json_object_new_object();
 		struct json_object *frames = json_object_new_array();
 
 		for (uint32_t k = 0; k < s.n; k++)
 			add_frames(t, s.pcs[k], frames);
-		json_object_array_add(array, frames);
+		json_object_object_add(one, "frames", frames);
+		json_object_object_add(one, "is_cut", json_object_new_boolean(s.is_cut));
+		json_object_array_add(array, one);
 	}
 	json_object_object_add(o, "distinct", array);
 }
