@@ -63,8 +63,11 @@ static int find(struct pcs *p, uint64_t pc, struct unwind_pc *ret)
 	if (err)
 		return err;
 	ret->kind = UNWIND_CALL;
-	/* gostartcall() (runtime/sys_x86.go): a goroutine returns to goexit's second byte. */
-	if (!strcmp(name, "runtime.goexit") && pc - p->bias == f.va + 1)
+	/*
+	 * gostartcall() (runtime/sys_x86.go): a goroutine returns to goexit's second byte.  One
+	 * that is preempted as it ends has the return address of goexit's call of goexit1.
+	 */
+	if (!strcmp(name, "runtime.goexit") && pc - p->bias > f.va)
 		ret->kind = UNWIND_TOP;
 	else if (pc - p->bias == f.va)
 		ret->kind = UNWIND_ENTRY;

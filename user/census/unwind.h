@@ -10,7 +10,7 @@
  * where the table does not.
  *
  * A chain is believed only if every pc lies in a function and it ends where every goroutine's does,
- * at the return address into runtime.goexit.
+ * at a return address into runtime.goexit.
  */
 #ifndef GOTIDE_CENSUS_UNWIND_H
 #define GOTIDE_CENSUS_UNWIND_H
@@ -27,7 +27,7 @@ enum unwind_kind {
 	 * debugCallV2).
 	 */
 	UNWIND_INJECTED,
-	UNWIND_TOP, /* the return address into runtime.goexit */
+	UNWIND_TOP, /* a return address into runtime.goexit */
 };
 
 struct unwind_pc {

@@ -144,6 +144,7 @@ static uint64_t wrong_starts(const struct target *t, const struct census *c)
 
 	for (size_t i = 0; i < census_count(c); i++) {
 		const struct census_goroutine *g = census_at(c, i);
+		char name[GOFRAME_NAME_MAX] = "";
 		struct gofunc f = { 0 };
 		struct stack s;
 
@@ -151,8 +152,11 @@ static uint64_t wrong_starts(const struct target *t, const struct census *c)
 		    !g->g.startpc)
 			continue;
 		s = stacks_get(census_stacks(c), g->stack);
-		wrong += gobin_func_at(t->bin, s.pcs[s.n - 1] - 1 - t->bias, &f, NULL, 0) ||
-			 f.va != g->g.startpc - t->bias;
+		if (gobin_func_at(t->bin, s.pcs[s.n - 1] - 1 - t->bias, &f, name, sizeof(name)))
+			wrong++;
+		else
+			/* Its own function has returned to goexit. */
+			wrong += f.va != g->g.startpc - t->bias && strcmp(name, "runtime.goexit1");
 	}
 	return wrong;
 }
