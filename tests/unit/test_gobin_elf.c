@@ -278,6 +278,37 @@ static void test_build_id(void **state)
 	close(fd);
 }
 
+/* Go's own linker gives it a section and no segment. */
+static void test_build_id_of_section(void **state)
+{
+	static const char note[] = "\x04\0\0\0\x03\0\0\0\x03\0\0\0GNU\0\xab\x01\xfe";
+	struct elfbuild b = eb_usual(PCLNTAB_1_20);
+	Elf64_Shdr *sh = (Elf64_Shdr *)(b.data + EB_SECTIONS + 0x100);
+	struct elf *e;
+	int fd;
+
+	(void)state;
+	eb_build(&b);
+	/* The second section becomes the note, which lies behind the names; so does its own. */
+	eb_put(&b, EB_SECTIONS + 0x40, ".note.gnu.build-id", 19);
+	eb_put(&b, EB_SECTIONS + 0x80, note, sizeof(note) - 1);
+	sh[3].sh_size = 0x60;
+	sh[2].sh_name = 0x40;
+	sh[2].sh_type = SHT_NOTE;
+	sh[2].sh_offset = EB_SECTIONS + 0x80;
+	sh[2].sh_size = sizeof(note) - 1;
+	e = open_data(b.data, EB_SIZE, &fd, 0);
+	assert_string_equal(elf_build_id(e), "ab01fe");
+	elf_free(e);
+	close(fd);
+
+	sh[2].sh_size = 0; /* nothing in it */
+	e = open_data(b.data, EB_SIZE, &fd, 0);
+	assert_string_equal(elf_build_id(e), "");
+	elf_free(e);
+	close(fd);
+}
+
 /* A file that shrinks after it was opened costs an error, not a signal. */
 static void test_shrinks(void **state)
 {
@@ -340,11 +371,17 @@ static void test_cache(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_facts),	     cmocka_unit_test(test_read),
-		cmocka_unit_test(test_pointers),     cmocka_unit_test(test_addend_in_place),
-		cmocka_unit_test(test_not_elf),	     cmocka_unit_test(test_forged),
-		cmocka_unit_test(test_bad_sections), cmocka_unit_test(test_build_id),
-		cmocka_unit_test(test_shrinks),	     cmocka_unit_test(test_cache),
+		cmocka_unit_test(test_facts),
+		cmocka_unit_test(test_read),
+		cmocka_unit_test(test_pointers),
+		cmocka_unit_test(test_addend_in_place),
+		cmocka_unit_test(test_not_elf),
+		cmocka_unit_test(test_forged),
+		cmocka_unit_test(test_bad_sections),
+		cmocka_unit_test(test_build_id),
+		cmocka_unit_test(test_build_id_of_section),
+		cmocka_unit_test(test_shrinks),
+		cmocka_unit_test(test_cache),
 	};
 
 	elf_free(NULL);

@@ -225,12 +225,12 @@ static void take_build_id(struct elf *e, const uint8_t *id, size_t n)
 		snprintf(e->build_id + 2 * i, 3, "%02x", id[i]);
 }
 
-static void take_notes(struct elf *e, const Elf64_Phdr *ph)
+static void take_notes(struct elf *e, uint64_t off, uint64_t size)
 {
-	size_t n = MIN(ph->p_filesz, (uint64_t)ELF_NOTES_MAX);
+	size_t n = MIN(size, (uint64_t)ELF_NOTES_MAX);
 	_cleanup_free_ uint8_t *buf = malloc(n ? n : 1);
 
-	if (!buf || header_read(e, ph->p_offset, buf, n))
+	if (!buf || header_read(e, off, buf, n))
 		return;
 	for (struct bytes b = bytes_of(buf, n); bytes_left(&b) && bytes_ok(&b);) {
 		uint32_t name_size = bytes_u32(&b);
@@ -295,7 +295,7 @@ static int take_phdrs(struct elf *e, const Elf64_Ehdr *eh)
 		} else if (ph.p_type == PT_INTERP) {
 			e->is_static = false;
 		} else if (ph.p_type == PT_NOTE) {
-			take_notes(e, &ph);
+			take_notes(e, ph.p_offset, ph.p_filesz);
 		} else if (ph.p_type == PT_DYNAMIC) {
 			take_dynamic(e, &ph);
 		}
@@ -351,6 +351,15 @@ static int take_shdrs(struct elf *e, const Elf64_Ehdr *eh)
 	return err;
 }
 
+/* Go's own linker makes a section of the GNU build id (from 1.24 on), but no segment. */
+static void take_section_note(struct elf *e)
+{
+	const struct elf_section *note = elf_section(e, ".note.gnu.build-id");
+
+	if (note)
+		take_notes(e, note->file_off, note->size);
+}
+
 static int take_headers(struct elf *e)
 {
 	Elf64_Ehdr eh;
@@ -370,7 +379,11 @@ static int take_headers(struct elf *e)
 	if (err)
 		return err;
 	err = take_phdrs(e, &eh);
-	return err ? err : take_shdrs(e, &eh);
+	if (!err)
+		err = take_shdrs(e, &eh);
+	if (!err && !*e->build_id)
+		take_section_note(e);
+	return err;
 }
 
 /* ---- opening and closing ---- */
