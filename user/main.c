@@ -14,7 +14,7 @@
 #include "version.h"
 
 static const struct cmd *const commands[] = {
-	&cmd_top, &cmd_report, &cmd_run, &cmd_goroutines, &cmd_inspect, &cmd_doctor,
+	&cmd_top, &cmd_report, &cmd_run, &cmd_goroutines, &cmd_heap, &cmd_inspect, &cmd_doctor,
 };
 
 static void print_help(FILE *f)
@@ -34,6 +34,7 @@ static void print_help(FILE *f)
 	      "  gotide report --for 1m shop   does shop leak?\n"
 	      "  gotide run -- ./server        the same for a command, until it ends\n"
 	      "  gotide goroutines shop        where its goroutines are now\n"
+	      "  gotide heap shop              where its memory is, and what allocated it\n"
 	      "  gotide doctor                 what this kernel and these privileges allow\n",
 	      f);
 }

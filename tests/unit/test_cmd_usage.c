@@ -82,6 +82,8 @@ static void test_wrong_usage(void **state)
 		{ &cmd_goroutines, "--by=luck", "7", "neither 'stack' nor 'site' nor 'wait'" },
 		{ &cmd_goroutines, "--min-age=old", "7", "'old' is not a duration" },
 		{ &cmd_goroutines, "--text", "--folded", "which process?" },
+		{ &cmd_heap, NULL, NULL, "which process?" },
+		{ &cmd_heap, "-j", "--folded", "which process?" },
 		{ &cmd_inspect, NULL, NULL, "which executable?" },
 		{ &cmd_doctor, "7", NULL, "takes no arguments" },
 	};
@@ -100,7 +102,8 @@ static void test_wrong_usage(void **state)
 static void test_help(void **state)
 {
 	static const struct cmd *const all[] = {
-		&cmd_top, &cmd_report, &cmd_run, &cmd_goroutines, &cmd_inspect, &cmd_doctor,
+		&cmd_top,  &cmd_report,	 &cmd_run,    &cmd_goroutines,
+		&cmd_heap, &cmd_inspect, &cmd_doctor,
 	};
 	struct outcome o;
 

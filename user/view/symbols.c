@@ -212,3 +212,19 @@ bool symbols_is_runtime(const char *function)
 {
 	return !strncmp(function, "runtime.", 8) || !strncmp(function, "internal/runtime/", 17);
 }
+
+bool symbols_is_allocator(const char *function)
+{
+	static const char *const names[] = {
+		"runtime.mallocgc",  "runtime.newobject",    "runtime.makeslice",
+		"runtime.growslice", "runtime.makechan",     "runtime.newarray",
+		"runtime.makemap",   "runtime.rawbyteslice", "runtime.rawstring",
+		"runtime.concatstr",
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		if (!strncmp(function, names[i], strlen(names[i])))
+			return true;
+	}
+	return false;
+}

@@ -71,6 +71,9 @@ const char *symbols_text(struct symbols *s, const char *text);
 /* Whether a function is the runtime's own: never the site of an allocation, seldom of interest. */
 bool symbols_is_runtime(const char *function);
 
+/* Whether one of the runtime's only hands out memory: not even of the runtime's own the site. */
+bool symbols_is_allocator(const char *function);
+
 /* Addresses that were left without a name by a limit. */
 uint64_t symbols_refused(const struct symbols *s);
 
