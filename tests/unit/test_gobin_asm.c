@@ -91,6 +91,8 @@ static void test_once(void **state)
 	assert_true(asm_runs_once(&f, 0));
 	assert_true(asm_runs_once(&f, 1));
 	assert_false(asm_runs_once(&f, 2)); /* jumped over */
+	assert_true(asm_runs_at_most_once(&f, 2));
+	assert_false(asm_runs_at_most_once(&f, 3));
 	assert_false(asm_runs_once(&f, 3)); /* a loop */
 	assert_false(asm_runs_once(&f, 4));
 	assert_true(asm_runs_once(&f, 5));

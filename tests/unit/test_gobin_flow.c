@@ -123,6 +123,38 @@ static void test_stack_abi(void **state)
 	done(&r);
 }
 
+/* Arguments of one byte are spilled to neighbouring bytes (Go 1.19, allocSpan). */
+static void test_bytes(void **state)
+{
+	/* mov %cl,0x8(%rsp); mov %dil,0x9(%rsp); xor %ecx,%ecx; xor %edi,%edi; nop; */
+	/* mov %ax,0x7(%rsp); ret */
+	static const uint8_t code[] = {
+		0x88, 0x4c, 0x24, 0x08, 0x40, 0x88, 0x7c, 0x24, 0x09, 0x31,
+		0xc9, 0x31, 0xff, 0x90, 0x66, 0x89, 0x44, 0x24, 0x07, 0xc3
+	};
+	struct flow_state entry = { 0 };
+	struct asm_func f = { 0 };
+	struct flow fl = { .func = &f, .is_register_abi = true, .narrow = 3 };
+	struct wire_loc l = { 0 };
+
+	(void)state;
+	assert_int_equal(asm_decode(code, sizeof(code), VA, &f), 0);
+	flow_tag_arg(&entry, true, 2, 1);
+	flow_tag_arg(&entry, true, 3, 2);
+	assert_int_equal(flow_run(&fl, &entry), 0);
+	assert_int_equal(flow_locate(&fl, 4, 1, &l), 0);
+	assert_int_equal(l.kind, WIRE_LOC_STACK);
+	assert_int_equal(l.off, 8);
+	assert_int_equal(flow_locate(&fl, 4, 2, &l), 0);
+	assert_int_equal(l.kind, WIRE_LOC_STACK);
+	assert_int_equal(l.off, 9);
+	/* Two bytes at 7 hit the one at 8, not the one at 9. */
+	assert_int_equal(flow_locate(&fl, 6, 1, &l), -ENOENT);
+	assert_int_equal(flow_locate(&fl, 6, 2, &l), 0);
+	flow_release(&fl);
+	asm_release(&f);
+}
+
 static void on_store(const struct flow_access *a, void *arg)
 {
 	*(struct flow_access *)arg = *a;
@@ -160,9 +192,9 @@ static void test_accesses(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_copies),	 cmocka_unit_test(test_spill_over_call),
-		cmocka_unit_test(test_join),	 cmocka_unit_test(test_stack_abi),
-		cmocka_unit_test(test_accesses),
+		cmocka_unit_test(test_copies), cmocka_unit_test(test_spill_over_call),
+		cmocka_unit_test(test_join),   cmocka_unit_test(test_stack_abi),
+		cmocka_unit_test(test_bytes),  cmocka_unit_test(test_accesses),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

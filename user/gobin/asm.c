@@ -284,6 +284,16 @@ static void walk_run(struct walk *w, const struct asm_func *f)
 		walk_step(w, f, w->todo[--w->n_todo]);
 }
 
+/* Whether any way from instruction i leads back to it. */
+static bool is_in_loop(const struct asm_func *f, size_t i, struct walk *w)
+{
+	memset(w->seen, 0, f->n * sizeof(*w->seen));
+	w->n_todo = 0;
+	walk_step(w, f, i);
+	walk_run(w, f);
+	return w->seen[i];
+}
+
 bool asm_runs_once(const struct asm_func *f, size_t i)
 {
 	_cleanup_free_ bool *seen = calloc(f->n, sizeof(*seen));
@@ -296,11 +306,14 @@ bool asm_runs_once(const struct asm_func *f, size_t i)
 	seen[i] = true;
 	walk_push(&w, f->body);
 	walk_run(&w, f);
-	if (w.exits)
-		return false;
-	/* Not back to it. */
-	memset(seen, 0, f->n * sizeof(*seen));
-	walk_step(&w, f, i);
-	walk_run(&w, f);
-	return !seen[i];
+	return !w.exits && !is_in_loop(f, i, &w);
+}
+
+bool asm_runs_at_most_once(const struct asm_func *f, size_t i)
+{
+	_cleanup_free_ bool *seen = calloc(f->n, sizeof(*seen));
+	_cleanup_free_ size_t *todo = calloc(f->n, sizeof(*todo));
+	struct walk w = { .seen = seen, .todo = todo };
+
+	return seen && todo && !f->has_unknown_jump && i >= f->body && !is_in_loop(f, i, &w);
 }

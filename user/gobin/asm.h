@@ -87,6 +87,9 @@ bool asm_calls(const struct asm_func *f, uint64_t va);
  */
 bool asm_runs_once(const struct asm_func *f, size_t i);
 
+/* Whether no call of the function executes instruction i twice. */
+bool asm_runs_at_most_once(const struct asm_func *f, size_t i);
+
 /* Hardware number of the 64-bit register that a capstone register is the low part of; -1. */
 int asm_reg_of(unsigned int cs_reg);
 

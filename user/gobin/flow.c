@@ -17,7 +17,8 @@ void flow_tag_arg(struct flow_state *s, bool is_register_abi, unsigned int k, ui
 	if (is_register_abi)
 		s->reg[order[k]] |= tag;
 	else
-		s->slot[s->n_slots++] = (struct flow_slot){ .off = 8 + 8 * (int)k, .tags = tag };
+		s->slot[s->n_slots++] =
+			(struct flow_slot){ .off = 8 + 8 * (int)k, .tags = tag, .size = 8 };
 }
 
 static void slots_kill(struct flow_state *s, int64_t off, int64_t size)
@@ -25,7 +26,7 @@ static void slots_kill(struct flow_state *s, int64_t off, int64_t size)
 	uint8_t n = 0;
 
 	for (uint8_t i = 0; i < s->n_slots; i++) {
-		if (s->slot[i].off + 8 <= off || s->slot[i].off >= off + size)
+		if (s->slot[i].off + s->slot[i].size <= off || s->slot[i].off >= off + size)
 			s->slot[n++] = s->slot[i];
 	}
 	s->n_slots = n;
@@ -35,7 +36,9 @@ static void slot_set(struct flow_state *s, int64_t off, int64_t size, uint16_t t
 {
 	slots_kill(s, off, size);
 	if (tags && s->n_slots < FLOW_SLOTS_MAX)
-		s->slot[s->n_slots++] = (struct flow_slot){ .off = (int32_t)off, .tags = tags };
+		s->slot[s->n_slots++] = (struct flow_slot){ .off = (int32_t)off,
+							    .tags = tags,
+							    .size = (uint8_t)size };
 }
 
 static uint16_t slot_get(const struct flow_state *s, int64_t off)

@@ -18,6 +18,7 @@
 struct flow_slot {
 	int32_t off; /* from the stack pointer at entry, where the return address is */
 	uint16_t tags;
+	uint8_t size; /* bytes: Go spills an argument of one byte to one byte */
 };
 
 struct flow_state {
