@@ -22,7 +22,11 @@ enum wire_hook {
 	WIRE_HOOK_GC_START = 4, /* runtime.(*gcControllerState).startCycle */
 	WIRE_HOOK_MARK_END = 5, /* runtime.(*gcControllerState).resetLive */
 	WIRE_HOOK_GC_END = 6, /* runtime.gcSweep */
-	WIRE_HOOK_MAX = 7,
+	WIRE_HOOK_BOOKED = 7, /* those before it have a place in wire_target and wire_state */
+	/* Off unless asked for, with a state of their own: wire_span_state. */
+	WIRE_HOOK_SPAN_ALLOC = 7, /* runtime.(*mheap).initSpan, or allocSpan up to Go 1.19 */
+	WIRE_HOOK_SPAN_FREE = 8, /* runtime.(*pageAlloc).free */
+	WIRE_HOOK_MAX = 9,
 };
 
 /* Where a value is found when a probe fires. */
@@ -74,7 +78,8 @@ struct wire_target {
 	__u16 g_m;
 	__u16 g_sched_bp;
 	__u16 m_curg; /* within runtime.m */
-	struct wire_loc loc[WIRE_HOOK_MAX]; /* BIRTH, DEATH, READY: the g; PARK: the wait reason; */
+	struct wire_loc
+		loc[WIRE_HOOK_BOOKED]; /* BIRTH, DEATH, READY: the g; PARK: the wait reason; */
 	/* MARK_END: live heap bytes */
 	struct wire_loc park_g; /* PARK: the parking g */
 	__u16 park_ret; /* PARK: bytes from the stack pointer to the return address */
@@ -166,6 +171,88 @@ struct wire_park_count {
 	__u64 readies; /* wake-ups through runtime.ready; the network poller wakes without it */
 };
 _Static_assert(sizeof(struct wire_park_count) == 16, "wire_park_count");
+
+/*
+ * ---- map "span_states": slot -> struct wire_span_state; mapped into user space ----
+ *
+ * A span is what the runtime's heap hands out: whole pages for one large object, or for many small
+ * objects of one size class.  Pages are the runtime's, of 8192 bytes (runtime/sizeclasses.go,
+ * Go 1.15 to 1.27).
+ */
+#define WIRE_SPAN_HEAP 0 /* runtime.spanAllocHeap; other types are stacks and the runtime's own */
+
+struct wire_span_state {
+	/* Written by user space, before the probes are on: where SPAN_ALLOC finds its values ... */
+	struct wire_loc base;
+	struct wire_loc pages;
+	struct wire_loc type; /* the lowest byte: runtime.spanAllocType */
+	struct wire_loc sizeclass; /* the lowest byte: runtime.spanClass, twice the size class */
+	struct wire_loc free_base; /* ... and SPAN_FREE */
+	__u32 sample_shift; /* of the small spans one in 2^shift is kept; may be changed at any time
+			     */
+	/*
+	 * Every hit of SPAN_ALLOC adds one to exactly one of others, kept, sampled_out, spans_full
+	 * and bad.
+	 */
+	__u64 others; /* no heap span */
+	__u64 kept;
+	__u64 sampled_out;
+	__u64 spans_full; /* not kept, and missing from all sums, since the map "spans" was full */
+	__u64 bad; /* a value was not read, or makes no sense */
+	__u64 spans_full_pages; /* of spans_full, each standing for as many as sampling says */
+	__u64 sites_full; /* kept under stack 0, since the map "span_sites" was full */
+	__u64 frees; /* hits of SPAN_FREE, of spans of any kind */
+	__u64 freed; /* of them, spans that had been kept */
+	__u64 overwritten; /* kept though one at the same address had not been seen to go */
+	__u64 alloc_pages; /* of all heap spans, kept or not */
+	__u64 pad[2];
+};
+_Static_assert(sizeof(struct wire_span_state) == 128, "wire_span_state");
+
+/* ---- map "spans": struct wire_span_key -> struct wire_span; those kept that are in use ---- */
+
+struct wire_span_key {
+	__u32 slot;
+	__u32 pad;
+	__u64 base;
+};
+_Static_assert(sizeof(struct wire_span_key) == 16, "wire_span_key");
+
+struct wire_span {
+	__u64 stack;
+	__u32 pages;
+	__u8 shift; /* it stands for 2^shift spans */
+	__u8 is_large; /* one object */
+	__u8 pad[2];
+};
+_Static_assert(sizeof(struct wire_span) == 16, "wire_span");
+
+/* ---- map "span_sites": struct wire_span_site_key -> struct wire_span_site ---- */
+
+struct wire_span_site_key {
+	__u32 slot;
+	__u32 pad;
+	__u64 stack; /* hash of its addresses; 0: of stacks that found the map full */
+};
+_Static_assert(sizeof(struct wire_span_site_key) == 16, "wire_span_site_key");
+
+struct wire_span_count {
+	__u64 allocs, frees; /* spans kept, and those of them that were freed */
+	__u64 alloc_spans, free_spans; /* what they stand for */
+	__u64 alloc_pages, free_pages;
+};
+_Static_assert(sizeof(struct wire_span_count) == 48, "wire_span_count");
+
+#define WIRE_SPAN_DEPTH 32
+
+struct wire_span_site {
+	struct wire_span_count large; /* one object each; always kept, so exact */
+	struct wire_span_count small;
+	__u32 depth; /* valid entries of pc */
+	__u32 is_cut; /* the stack is deeper */
+	__u64 pc[WIRE_SPAN_DEPTH]; /* return addresses, innermost first */
+};
+_Static_assert(sizeof(struct wire_span_site) == 360, "wire_span_site");
 
 /* ---- ring records ---- */
 

@@ -269,11 +269,93 @@ static void test_death_by_profile(void **state)
 	assert_non_null(strstr(s.hook[WIRE_HOOK_DEATH].why, "inlined"));
 }
 
+#define INIT_SPAN "runtime.(*mheap).initSpan"
+#define SET_SPANS "runtime.(*mheap).setSpans"
+#define FREE	  "runtime.(*pageAlloc).free"
+
+static void test_spans(void **state)
+{
+	struct ci_func f[] = {
+		{ INIT_SPAN, CHECK("0e") FRAME LEAVE MORESTACK("e5") },
+		{ "runtime.(*mheap).allocSpan", FRAME "e8 @" INIT_SPAN ";" LEAVE },
+		{ FREE, CHECK("0e") FRAME LEAVE MORESTACK("e5") },
+		{ "runtime.(*mheap).freeSpanLocked", FRAME "e8 @" FREE ";" LEAVE },
+		STUBS,
+		{ "runtime.newproc1", "c3" },
+	};
+	struct code_sites s;
+	const struct code_site *alloc = &s.hook[WIRE_HOOK_SPAN_ALLOC];
+	const struct code_site *free_ = &s.hook[WIRE_HOOK_SPAN_FREE];
+
+	(void)state;
+	find(f, ARRAY_SIZE(f), 21, &s);
+	assert_site(alloc, ci_va(0), 6, CODE_EMULATED);
+	assert_loc(alloc->value, WIRE_LOC_REG, 6);
+	assert_loc(alloc->pages, WIRE_LOC_REG, 8);
+	assert_loc(alloc->type, WIRE_LOC_REG, 1);
+	assert_loc(alloc->sizeclass, WIRE_LOC_REG, 7);
+	assert_site(free_, ci_va(2), 6, CODE_EMULATED);
+	assert_loc(free_->value, WIRE_LOC_REG, 3);
+	/* Inlined, a probe in it would miss what its caller frees. */
+	f[3].code = FRAME LEAVE;
+	find(f, ARRAY_SIZE(f), 21, &s);
+	assert_false(free_->is_found);
+	assert_non_null(strstr(free_->why, "inlined"));
+	find(f, ARRAY_SIZE(f), 16, &s);
+	assert_false(alloc->is_found);
+	assert_false(free_->is_found);
+	assert_non_null(strstr(alloc->why, "Go 1.16"));
+}
+
+static void find_span(const char *alloc_span, struct code_site *ret)
+{
+	const struct ci_func f[] = {
+		{ "runtime.(*mheap).allocSpan", alloc_span },
+		{ SET_SPANS, "c3" },
+		STUBS,
+		{ "runtime.newproc1", "c3" },
+	};
+	struct code_sites s;
+
+	find(f, ARRAY_SIZE(f), 19, &s);
+	*ret = s.hook[WIRE_HOOK_SPAN_ALLOC];
+}
+
+/* Go 1.19: no initSpan; the arguments are spilled, and setSpans is called where there is a span. */
+static void test_spans_without_init(void **state)
+{
+/* mov %cl,0x50(%rsp); mov %dil,0x51(%rsp) */
+#define SPILL "88 4c 24 50 40 88 7c 24 51"
+#define END   "48 83 c4 38 c3"
+	struct code_site s;
+
+	(void)state;
+	/* je +5, over the call: a call that gets no span */
+	find_span(FRAME_1_19 SPILL "74 05 e8 @" SET_SPANS ";" END, &s);
+	assert_site(&s, ci_va(0), 0x19, CODE_EMULATED);
+	assert_loc(s.value, WIRE_LOC_REG, 3);
+	assert_loc(s.pages, WIRE_LOC_REG, 1);
+	assert_loc(s.type, WIRE_LOC_STACK, 0x50);
+	assert_loc(s.sizeclass, WIRE_LOC_STACK, 0x51);
+	/* Twice; in a loop; not at all; with no trace of the arguments */
+	find_span(FRAME_1_19 SPILL "e8 @" SET_SPANS "; e8 @" SET_SPANS ";" END, &s);
+	assert_false(s.is_found);
+	find_span(FRAME_1_19 SPILL "e8 @" SET_SPANS "; 75 f9" END, &s);
+	assert_false(s.is_found);
+	find_span(FRAME_1_19 SPILL END, &s);
+	assert_false(s.is_found);
+	assert_non_null(strstr(s.why, "inlined"));
+	find_span(FRAME_1_19 "e8 @" SET_SPANS ";" END, &s);
+	assert_false(s.is_found);
+	assert_non_null(strstr(s.why, "lost"));
+}
+
 static void test_hook_names(void **state)
 {
 	(void)state;
 	assert_string_equal(code_hook_name(WIRE_HOOK_BIRTH), "birth");
 	assert_string_equal(code_hook_name(WIRE_HOOK_GC_END), "gc-end");
+	assert_string_equal(code_hook_name(WIRE_HOOK_SPAN_FREE), "span-free");
 	assert_string_equal(code_hook_name(WIRE_HOOK_MAX), "unknown");
 }
 
@@ -284,6 +366,7 @@ int main(void)
 		cmocka_unit_test(test_birth_refused),  cmocka_unit_test(test_birth_inlined),
 		cmocka_unit_test(test_plain),	       cmocka_unit_test(test_no_push),
 		cmocka_unit_test(test_park_stack_abi), cmocka_unit_test(test_death_by_profile),
+		cmocka_unit_test(test_spans),	       cmocka_unit_test(test_spans_without_init),
 		cmocka_unit_test(test_hook_names),
 	};
 

@@ -206,7 +206,7 @@ static void test_books_of_the_stream(void **state)
 	struct snapshot_process snap;
 
 	(void)state;
-	for (int i = 0; i < WIRE_HOOK_MAX; i++) {
+	for (int i = 0; i < WIRE_HOOK_BOOKED; i++) {
 		st.streamed[i] = 1000;
 		st.sampled_out[i] = 100;
 		st.lost[i] = 10;

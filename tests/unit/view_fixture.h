@@ -157,7 +157,7 @@ static inline void fixture_traffic(struct snapshot_process *p)
 	p->hits = 17012;
 	p->cost_s = 0.12;
 	p->target_cpu_s = 3.5;
-	p->hooks_on = (1U << WIRE_HOOK_MAX) - 1;
+	p->hooks_on = (1U << WIRE_HOOK_BOOKED) - 1;
 	p->hook_hits[WIRE_HOOK_BIRTH] = 9000;
 	p->hook_hits[WIRE_HOOK_DEATH] = 7800;
 	p->hook_hits[WIRE_HOOK_PARK] = 200;

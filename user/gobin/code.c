@@ -16,8 +16,11 @@
 /* newproc1 of the stack ABI (Go 1.16 and before): five words of arguments, then the result. */
 #define NEWPROC1_RESULT_OFF 48
 
-#define TAG_VALUE 1
-#define TAG_G	  2
+#define TAG_VALUE     1
+#define TAG_G	      2
+#define TAG_PAGES     4
+#define TAG_TYPE      8
+#define TAG_SIZECLASS 16
 
 /* How far before the return the jump to the epilogue's start may lie. */
 #define EPILOGUE_INSNS_MAX 8
@@ -36,6 +39,11 @@ enum function {
 	FUNC_THROW,
 	FUNC_RUNQPUT,
 	FUNC_NEWCORO,
+	FUNC_ALLOC_SPAN,
+	FUNC_INIT_SPAN,
+	FUNC_SET_SPANS,
+	FUNC_FREE_SPAN_LOCKED,
+	FUNC_PAGES_FREE,
 	FUNC_MAX,
 };
 
@@ -52,6 +60,11 @@ static const char *const function_names[FUNC_MAX] = {
 	[FUNC_THROW] = "runtime.throw",
 	[FUNC_RUNQPUT] = "runtime.runqput",
 	[FUNC_NEWCORO] = "runtime.newcoro",
+	[FUNC_ALLOC_SPAN] = "runtime.(*mheap).allocSpan",
+	[FUNC_INIT_SPAN] = "runtime.(*mheap).initSpan",
+	[FUNC_SET_SPANS] = "runtime.(*mheap).setSpans",
+	[FUNC_FREE_SPAN_LOCKED] = "runtime.(*mheap).freeSpanLocked",
+	[FUNC_PAGES_FREE] = "runtime.(*pageAlloc).free",
 };
 
 /* What all hooks of one executable share. */
@@ -65,10 +78,11 @@ struct finder {
 const char *code_hook_name(enum wire_hook h)
 {
 	static const char *const names[WIRE_HOOK_MAX] = {
-		[WIRE_HOOK_BIRTH] = "birth",	   [WIRE_HOOK_DEATH] = "death",
-		[WIRE_HOOK_PARK] = "park",	   [WIRE_HOOK_READY] = "ready",
-		[WIRE_HOOK_GC_START] = "gc-start", [WIRE_HOOK_MARK_END] = "mark-end",
-		[WIRE_HOOK_GC_END] = "gc-end",
+		[WIRE_HOOK_BIRTH] = "birth",	     [WIRE_HOOK_DEATH] = "death",
+		[WIRE_HOOK_PARK] = "park",	     [WIRE_HOOK_READY] = "ready",
+		[WIRE_HOOK_GC_START] = "gc-start",   [WIRE_HOOK_MARK_END] = "mark-end",
+		[WIRE_HOOK_GC_END] = "gc-end",	     [WIRE_HOOK_SPAN_ALLOC] = "span-alloc",
+		[WIRE_HOOK_SPAN_FREE] = "span-free",
 	};
 
 	return (unsigned int)h < WIRE_HOOK_MAX ? names[h] : "unknown";
@@ -400,6 +414,130 @@ static int find_birth(const struct finder *fi, struct code_site *s)
 	return birth_choose(fi, &fl, name, s);
 }
 
+/* Where the values of a new span are at instruction i. */
+static bool locate_span(const struct flow *fl, size_t i, struct code_site *s)
+{
+	return fl->at[i].is_reached && fl->at[i].is_sp_known &&
+	       !flow_locate(fl, i, TAG_VALUE, &s->value) &&
+	       !flow_locate(fl, i, TAG_PAGES, &s->pages) &&
+	       !flow_locate(fl, i, TAG_TYPE, &s->type) &&
+	       !flow_locate(fl, i, TAG_SIZECLASS, &s->sizeclass);
+}
+
+static int span_follow(struct flow *fl, const struct flow_state *entry, const char *name,
+		       struct code_site *s)
+{
+	if (fl->func->has_unknown_jump)
+		return refuse(s, "%s jumps through a table", name);
+	if (flow_run(fl, entry))
+		return refuse(s, "%s: its values cannot be followed", name);
+	return 0;
+}
+
+/* Go 1.20 on: initSpan(h, s, typ, spanclass, base, npages, ...). */
+static int find_span_init(const struct finder *fi, struct code_site *s)
+{
+	const char *name = function_names[FUNC_INIT_SPAN];
+	_cleanup_(asm_release) struct asm_func f = { 0 };
+	_cleanup_(flow_release) struct flow fl = {
+		.func = &f,
+		.is_register_abi = true,
+		.narrow = TAG_TYPE | TAG_SIZECLASS,
+	};
+	struct flow_state entry = { 0 };
+	int err = load(fi, FUNC_INIT_SPAN, s, &f);
+
+	if (err)
+		return err;
+	flow_tag_arg(&entry, true, 2, TAG_TYPE);
+	flow_tag_arg(&entry, true, 3, TAG_SIZECLASS);
+	flow_tag_arg(&entry, true, 4, TAG_VALUE);
+	flow_tag_arg(&entry, true, 5, TAG_PAGES);
+	err = span_follow(&fl, &entry, name, s);
+	for (size_t i = f.body; !err && i < f.n; i++) {
+		if (f.insn[i].is_emulated && locate_span(&fl, i, s) && asm_runs_once(&f, i))
+			return site_set(fi, &f, i, name, s);
+	}
+	return err ? err : refuse(s, "%s has no cheap place with its arguments in sight", name);
+}
+
+/* The one call of callee in the function; SIZE_MAX if there is none, or more than one. */
+static size_t find_call(const struct asm_func *f, uint64_t callee)
+{
+	size_t found = SIZE_MAX;
+
+	for (size_t i = 0; callee && i < f->n; i++) {
+		if (f->insn[i].flow != ASM_CALL || f->insn[i].target != callee)
+			continue;
+		if (found != SIZE_MAX)
+			return SIZE_MAX;
+		found = i;
+	}
+	return found;
+}
+
+/*
+ * Before Go 1.20, and where initSpan is inlined: allocSpan(h, npages, typ, spanclass) enters each
+ * span that it got by setSpans(h, base, npage, s), and does not when it got none.
+ */
+static int find_span_set(const struct finder *fi, struct code_site *s)
+{
+	const char *name = function_names[FUNC_ALLOC_SPAN];
+	_cleanup_(asm_release) struct asm_func f = { 0 };
+	_cleanup_(flow_release) struct flow fl = {
+		.func = &f,
+		.is_register_abi = true,
+		.narrow = TAG_TYPE | TAG_SIZECLASS,
+	};
+	struct flow_state entry = { 0 };
+	int err = load(fi, FUNC_ALLOC_SPAN, s, &f);
+	size_t call;
+
+	if (err)
+		return err;
+	flow_tag_arg(&entry, true, 2, TAG_TYPE);
+	flow_tag_arg(&entry, true, 3, TAG_SIZECLASS);
+	err = span_follow(&fl, &entry, name, s);
+	if (err)
+		return err;
+	call = find_call(&f, fi->func[FUNC_SET_SPANS].va);
+	if (call == SIZE_MAX || !f.insn[call].is_emulated || !asm_runs_at_most_once(&f, call))
+		return refuse(s, "initSpan and setSpans are inlined into %s", name);
+	/* What these four held before is gone: they are the arguments. */
+	fl.at[call].reg[ASM_AX] = fl.at[call].reg[ASM_DI] = 0;
+	fl.at[call].reg[ASM_BX] = TAG_VALUE;
+	fl.at[call].reg[ASM_CX] = TAG_PAGES;
+	if (!locate_span(&fl, call, s))
+		return refuse(s, "%s has lost its arguments where it calls setSpans", name);
+	return site_set(fi, &f, call, name, s);
+}
+
+static int find_span_alloc(const struct finder *fi, struct code_site *s)
+{
+	if (!fi->is_register_abi)
+		return refuse(s, "spans are not followed in programs of Go 1.16 and before");
+	if (has_call(fi, FUNC_ALLOC_SPAN, FUNC_INIT_SPAN))
+		return find_span_init(fi, s);
+	return find_span_set(fi, s);
+}
+
+/*
+ * All pages come back through free(p, base, npages, ...), called under the heap's lock, so before
+ * they can be handed out again.
+ */
+static int find_span_free(const struct finder *fi, struct code_site *s)
+{
+	int err;
+
+	if (!fi->is_register_abi)
+		return refuse(s, "spans are not followed in programs of Go 1.16 and before");
+	err = find_plain(fi, FUNC_PAGES_FREE, 1, false, s);
+	if (err || has_call(fi, FUNC_FREE_SPAN_LOCKED, FUNC_PAGES_FREE))
+		return err;
+	s->is_found = false;
+	return refuse(s, "runtime.(*pageAlloc).free is inlined into freeSpanLocked");
+}
+
 static int find_hook(const struct finder *fi, enum wire_hook h, struct code_site *s)
 {
 	switch (h) {
@@ -417,6 +555,10 @@ static int find_hook(const struct finder *fi, enum wire_hook h, struct code_site
 		return find_plain(fi, FUNC_RESET_LIVE, 1, false, s);
 	case WIRE_HOOK_GC_END:
 		return find_plain(fi, FUNC_GC_SWEEP, -1, false, s);
+	case WIRE_HOOK_SPAN_ALLOC:
+		return find_span_alloc(fi, s);
+	case WIRE_HOOK_SPAN_FREE:
+		return find_span_free(fi, s);
 	default:
 		return refuse(s, "no such hook");
 	}

@@ -30,9 +30,12 @@ struct code_site {
 	char insn[48]; /* the instruction, as disassembled */
 	enum code_cost cost;
 	struct wire_loc
-		value; /* BIRTH, DEATH, READY: the g; PARK: wait reason; MARK_END: live bytes */
+		value; /* BIRTH, DEATH, READY: the g; PARK: wait reason; MARK_END: live bytes; */
+	/* SPAN_ALLOC, SPAN_FREE: address of the span's memory */
 	struct wire_loc g; /* PARK: the parking g */
 	uint16_t ret_off; /* PARK: bytes from the stack pointer to the return address */
+	/* SPAN_ALLOC: runtime pages; one byte each: spanAllocType, spanClass */
+	struct wire_loc pages, type, sizeclass;
 };
 
 struct code_sites {

@@ -469,7 +469,7 @@ static void tick_scale(struct process *p, struct ages_scale *ret)
 	ret->by_goid = (double)p->state.sample_mask + 1;
 	ret->births = hits_per_record(p, WIRE_HOOK_BIRTH, ret->by_goid);
 	ret->deaths = hits_per_record(p, WIRE_HOOK_DEATH, ret->by_goid);
-	for (int i = 0; i < WIRE_HOOK_MAX; i++) {
+	for (int i = 0; i < WIRE_HOOK_BOOKED; i++) {
 		p->tick_streamed[i] = p->state.streamed[i];
 		p->tick_lost[i] = p->state.lost[i];
 		p->tick_hits[i] = hook_hits(p, i);
@@ -683,7 +683,7 @@ static void snapshot_cost(const struct process *p, struct snapshot_process *ret)
 	ret->hooks_on = p->hooks_on;
 	ret->cost_s = -1;
 	ret->target_cpu_s = p->cpu_s >= 0 ? p->cpu_s - p->first_cpu_s : -1;
-	for (int i = 0; i < WIRE_HOOK_MAX; i++) {
+	for (int i = 0; i < WIRE_HOOK_BOOKED; i++) {
 		ret->hook_hits[i] = hook_hits(p, i);
 		ret->hits += ret->hook_hits[i];
 		if (i > WIRE_HOOK_READY)

@@ -40,8 +40,8 @@ struct process {
 
 	struct wire_state state;
 	/* as of the last tick */
-	uint64_t tick_streamed[WIRE_HOOK_MAX], tick_lost[WIRE_HOOK_MAX];
-	uint64_t tick_hits[WIRE_HOOK_MAX];
+	uint64_t tick_streamed[WIRE_HOOK_BOOKED], tick_lost[WIRE_HOOK_BOOKED];
+	uint64_t tick_hits[WIRE_HOOK_BOOKED];
 	uint64_t rss_events; /* of state, when last taken */
 	uint64_t received;
 

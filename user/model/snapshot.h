@@ -147,7 +147,7 @@ struct snapshot_process {
 	/* the observer's own account, over birth, death, park and ready records */
 	uint64_t received, sampled_out, lost, bad;
 	uint64_t hits; /* probe hits, all hooks */
-	uint64_t hook_hits[WIRE_HOOK_MAX];
+	uint64_t hook_hits[WIRE_HOOK_BOOKED];
 	uint32_t hooks_on; /* 1 << enum wire_hook */
 	double target_cpu_s; /* CPU time the process used since observation began; -1 */
 	double cost_s; /* hits x cost per hit: estimate; -1 if not calibrated */

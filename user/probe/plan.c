@@ -18,6 +18,9 @@ static bool hook_is_readable(enum wire_hook h, const struct code_site *s)
 		return true;
 	case WIRE_HOOK_PARK:
 		return loc_is_set(&s->value) && loc_is_set(&s->g);
+	case WIRE_HOOK_SPAN_ALLOC:
+		return loc_is_set(&s->value) && loc_is_set(&s->pages) && loc_is_set(&s->type) &&
+		       loc_is_set(&s->sizeclass);
 	default:
 		return loc_is_set(&s->value);
 	}
@@ -87,7 +90,7 @@ int plan_target(const struct code_sites *sites, const struct offsets *o, enum el
 			return -ENOTSUP;
 	if (o->g_goid == OFFSET_NONE || o->g_gopc == OFFSET_NONE)
 		return -ENOTSUP;
-	for (enum wire_hook h = 0; h < WIRE_HOOK_MAX; h++)
+	for (enum wire_hook h = 0; h < WIRE_HOOK_BOOKED; h++)
 		t.loc[h] = sites->hook[h].value;
 	if (g_is_near(o))
 		t.flags |= WIRE_TARGET_NEAR;
@@ -95,4 +98,17 @@ int plan_target(const struct code_sites *sites, const struct offsets *o, enum el
 		t.flags |= WIRE_TARGET_GREG;
 	*ret = t;
 	return 0;
+}
+
+void plan_spans(const struct code_sites *sites, struct wire_span_state *ret)
+{
+	const struct code_site *alloc = &sites->hook[WIRE_HOOK_SPAN_ALLOC];
+
+	*ret = (struct wire_span_state){
+		.base = alloc->value,
+		.pages = alloc->pages,
+		.type = alloc->type,
+		.sizeclass = alloc->sizeclass,
+		.free_base = sites->hook[WIRE_HOOK_SPAN_FREE].value,
+	};
 }

@@ -20,7 +20,7 @@
 
 static uint32_t hooks_wanted(bool watch_parks)
 {
-	uint32_t mask = (1u << WIRE_HOOK_MAX) - 1;
+	uint32_t mask = (1u << WIRE_HOOK_BOOKED) - 1;
 
 	if (!watch_parks)
 		mask &= ~(1u << WIRE_HOOK_PARK | 1u << WIRE_HOOK_READY);

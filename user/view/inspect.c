@@ -64,6 +64,9 @@ static const char *value_str(enum wire_hook h)
 		return "wait reason";
 	case WIRE_HOOK_MARK_END:
 		return "live bytes";
+	case WIRE_HOOK_SPAN_ALLOC:
+	case WIRE_HOOK_SPAN_FREE:
+		return "memory";
 	default:
 		return NULL;
 	}
@@ -103,7 +106,7 @@ static void print_site(struct view_out *o, const struct inspect *i, enum wire_ho
 	const struct code_site *s = &i->sites->hook[h];
 	char value[LOC_MAX], g[LOC_MAX], function[VIEW_NAME_MAX], insn[VIEW_NAME_MAX];
 
-	fprintf(o->f, "    %-9s ", code_hook_name(h));
+	fprintf(o->f, "    %-10s ", code_hook_name(h));
 	if (!s->is_found) {
 		view_printf(o, VIEW_WARN, "missing: %s\n", view_name(insn, s->why));
 		return;

@@ -259,7 +259,7 @@ static struct json_object *hooks_of(const struct snapshot_process *p)
 {
 	struct json_object *o = json_object_new_object();
 
-	for (unsigned int h = 0; h < WIRE_HOOK_MAX; h++)
+	for (unsigned int h = 0; h < WIRE_HOOK_BOOKED; h++)
 		add(o, code_hook_name(h), p->hooks_on & 1U << h ? count(p->hook_hits[h]) : NULL);
 	return o;
 }
