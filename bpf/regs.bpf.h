@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
 /*
- * Registers of the probed thread by hardware number.  The verifier forbids a computed offset into
- * the context, so each register is a load of its own; in assembly, because the compiler would
- * merge the loads into one with a computed offset.
+ * Registers of the probed thread by hardware number, and words of its memory.  The verifier forbids
+ * a computed offset into the context, so each register is a load of its own; in assembly, because
+ * the compiler would merge the loads into one with a computed offset.
  */
 #ifndef GOTIDE_REGS_BPF_H
 #define GOTIDE_REGS_BPF_H
@@ -108,16 +108,26 @@ static __always_inline __u64 regs_get(regs_t *ctx, __u8 reg)
 #error "unknown architecture"
 #endif
 
-/* The value at a location, or 0: no location here is ever legitimately a null pointer. */
-static __always_inline __u64 loc_read(regs_t *ctx, const struct wire_loc *loc)
+/* What a frame pointer points to. */
+struct frame {
+	__u64 next;
+	__u64 ret;
+};
+
+static __always_inline __u64 user_u64(__u64 addr)
 {
 	__u64 value = 0;
 
+	bpf_probe_read_user(&value, sizeof(value), (void *)addr);
+	return value;
+}
+
+/* The value at a location, or 0: no location here is ever legitimately a null pointer. */
+static __always_inline __u64 loc_read(regs_t *ctx, const struct wire_loc *loc)
+{
 	if (loc->kind == WIRE_LOC_REG)
 		return regs_get(ctx, loc->reg);
-	if (loc->kind == WIRE_LOC_STACK)
-		bpf_probe_read_user(&value, sizeof(value), (void *)(REGS_SP(ctx) + loc->off));
-	return value;
+	return loc->kind == WIRE_LOC_STACK ? user_u64(REGS_SP(ctx) + loc->off) : 0;
 }
 
 #endif

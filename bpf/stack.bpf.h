@@ -9,20 +9,6 @@
 
 #include "regs.bpf.h"
 
-/* What a frame pointer points to. */
-struct frame {
-	__u64 next;
-	__u64 ret;
-};
-
-static __always_inline __u64 user_u64(__u64 addr)
-{
-	__u64 value = 0;
-
-	bpf_probe_read_user(&value, sizeof(value), (void *)addr);
-	return value;
-}
-
 /* Fills r->pc from entry depth on, following bp; stacks grow down, so frames must rise. */
 static __noinline int stack_walk(struct wire_stack *r, __u32 depth, __u64 bp)
 {

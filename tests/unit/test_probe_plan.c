@@ -25,6 +25,10 @@ static struct code_sites sites_make(void)
 	}
 	s.hook[WIRE_HOOK_PARK].g = (struct wire_loc){ .kind = WIRE_LOC_REG, .reg = 14 };
 	s.hook[WIRE_HOOK_PARK].ret_off = 8;
+	s.hook[WIRE_HOOK_SPAN_ALLOC].pages = (struct wire_loc){ .kind = WIRE_LOC_REG, .reg = 8 };
+	s.hook[WIRE_HOOK_SPAN_ALLOC].type = (struct wire_loc){ .kind = WIRE_LOC_STACK, .off = 168 };
+	s.hook[WIRE_HOOK_SPAN_ALLOC].sizeclass =
+		(struct wire_loc){ .kind = WIRE_LOC_STACK, .off = 169 };
 	s.hook[WIRE_HOOK_GC_START].value.kind = WIRE_LOC_NONE;
 	s.hook[WIRE_HOOK_GC_END].value.kind = WIRE_LOC_NONE;
 	return s;
@@ -90,11 +94,13 @@ static void hooks_without_site_or_value_are_left_out(_unused_ void **state)
 	s.hook[WIRE_HOOK_PARK].g.kind = WIRE_LOC_NONE;
 	s.hook[WIRE_HOOK_MARK_END].value.kind = WIRE_LOC_NONE;
 	s.hook[WIRE_HOOK_READY].value.kind = 77;
+	s.hook[WIRE_HOOK_SPAN_ALLOC].type.kind = WIRE_LOC_NONE;
 	plan_hooks(&s, ALL_HOOKS, &p);
-	assert_int_equal(p.n, 3);
+	assert_int_equal(p.n, 4);
 	assert_int_equal(p.hooks[0].hook, WIRE_HOOK_DEATH);
 	assert_int_equal(p.hooks[1].hook, WIRE_HOOK_GC_START);
 	assert_int_equal(p.hooks[2].hook, WIRE_HOOK_GC_END);
+	assert_int_equal(p.hooks[3].hook, WIRE_HOOK_SPAN_FREE);
 }
 
 static void a_target_carries_offsets_and_locations(_unused_ void **state)
@@ -213,6 +219,24 @@ static void offsets_beyond_the_wire_are_refused(_unused_ void **state)
 	assert_int_equal(target_error(&o), -ENOTSUP);
 }
 
+static void spans_begin_with_places_and_zeroes(_unused_ void **state)
+{
+	struct code_sites s = sites_make();
+	struct wire_span_state st;
+
+	s.hook[WIRE_HOOK_SPAN_ALLOC].value.reg = 6;
+	s.hook[WIRE_HOOK_SPAN_FREE].value.reg = 3;
+	memset(&st, 0xff, sizeof(st));
+	plan_spans(&s, &st);
+	assert_int_equal(st.base.reg, 6);
+	assert_int_equal(st.pages.reg, 8);
+	assert_int_equal(st.type.off, 168);
+	assert_int_equal(st.sizeclass.off, 169);
+	assert_int_equal(st.free_base.reg, 3);
+	assert_int_equal(st.sample_shift, 0);
+	assert_int_equal(st.kept | st.frees | st.alloc_pages | st.pad[1], 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -226,6 +250,7 @@ int main(void)
 		cmocka_unit_test(the_g_register_depends_on_machine_and_version),
 		cmocka_unit_test(without_goid_or_gopc_there_is_no_target),
 		cmocka_unit_test(offsets_beyond_the_wire_are_refused),
+		cmocka_unit_test(spans_begin_with_places_and_zeroes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

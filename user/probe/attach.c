@@ -24,9 +24,18 @@ static struct bpf_program *hook_program(struct probe *p, enum wire_hook h)
 		[WIRE_HOOK_GC_START] = p->skel->progs.hook_gc_start,
 		[WIRE_HOOK_MARK_END] = p->skel->progs.hook_mark_end,
 		[WIRE_HOOK_GC_END] = p->skel->progs.hook_gc_end,
+		[WIRE_HOOK_SPAN_ALLOC] = p->skel->progs.span_alloc,
+		[WIRE_HOOK_SPAN_FREE] = p->skel->progs.span_free,
 	};
 
 	return programs[h];
+}
+
+/* The one program that serves all hooks of a plan: those of spans have their own. */
+static struct bpf_program *plan_program(struct probe *p, const struct plan *plan)
+{
+	return plan->hooks[0].hook >= WIRE_HOOK_BOOKED ? p->skel->progs.span_any
+						       : p->skel->progs.hook_any;
 }
 
 /* All hooks in one link; each hit learns from the cookie which one it is. */
@@ -46,8 +55,8 @@ static int multi_attach(struct probe *p, const struct plan *plan, const char *pa
 	opts.uprobe_multi.cookies = cookies;
 	opts.uprobe_multi.cnt = (__u32)plan->n;
 	opts.uprobe_multi.pid = (uint32_t)pid; /* 0: every process */
-	int fd = bpf_link_create(bpf_program__fd(p->skel->progs.hook_any), 0,
-				 BPF_TRACE_UPROBE_MULTI, &opts);
+	int fd = bpf_link_create(bpf_program__fd(plan_program(p, plan)), 0, BPF_TRACE_UPROBE_MULTI,
+				 &opts);
 
 	if (fd < 0)
 		return fd;

@@ -7,6 +7,7 @@
 #define GOTIDE_PROBE_OBJECT_H
 
 #include "gotide.skel.h"
+#include "probe/counts.h"
 #include "probe/probe.h"
 #include "probe/slots.h"
 
@@ -16,7 +17,15 @@ struct probe {
 	struct slots *slots; /* owned */
 	struct wire_state *states; /* mapped from the kernel, max_targets of them */
 	size_t states_bytes;
+	struct wire_span_state *span_states; /* likewise; NULL unless use_spans */
+	size_t span_states_bytes;
+	int stats_fd; /* makes the kernel count runs; -1: not; owned */
+	double span_run_ns; /* -1: not known */
 };
+
+/* What the kernel keeps of spans, by slot first.  Only with use_spans. */
+struct counts_map spans_map(const struct probe *p);
+struct counts_map spans_sites_map(const struct probe *p);
 
 /* What libbpf complained about last on behalf of this room, one line; "" if nothing. */
 const char *probe_last_warning(void);

@@ -37,4 +37,7 @@ void plan_hooks(const struct code_sites *sites, uint32_t mask, struct plan *ret)
 int plan_target(const struct code_sites *sites, const struct offsets *o, enum elf_machine machine,
 		const struct goversion *v, struct wire_target *ret) _must_check_;
 
+/* The state of a process's spans before its first: where their values are, and zeroes. */
+void plan_spans(const struct code_sites *sites, struct wire_span_state *ret);
+
 #endif

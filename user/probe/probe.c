@@ -18,6 +18,7 @@
 #include "probe/counts.h"
 #include "probe/object.h"
 #include "probe/plan.h"
+#include "probe/spans.h"
 #include "probe/trial.h"
 
 #define MAX_TARGETS_DEFAULT 1024
@@ -107,6 +108,30 @@ static int opts_check(const struct probe_opts *in, struct probe_opts *ret)
 	return 0;
 }
 
+/* Not even made unless wanted: the maps alone are tens of megabytes. */
+static int skel_configure_spans(struct gotide_bpf *skel, const struct probe_opts *o, bool use_multi)
+{
+	struct bpf_map *const maps[] = { skel->maps.span_states, skel->maps.spans,
+					 skel->maps.span_sites };
+	int err;
+
+	bpf_program__set_autoload(skel->progs.span_any, o->use_spans && use_multi);
+	bpf_program__set_autoload(skel->progs.span_alloc, o->use_spans && !use_multi);
+	bpf_program__set_autoload(skel->progs.span_free, o->use_spans && !use_multi);
+	bpf_program__set_expected_attach_type(skel->progs.span_any, BPF_TRACE_UPROBE_MULTI);
+	for (size_t i = 0; i < ARRAY_SIZE(maps); i++) {
+		err = bpf_map__set_autocreate(maps[i], o->use_spans);
+		if (err)
+			return err;
+	}
+	err = bpf_map__set_max_entries(skel->maps.span_states, o->max_targets);
+	if (!err)
+		err = bpf_map__set_max_entries(skel->maps.spans, SPANS_MAX);
+	if (!err)
+		err = bpf_map__set_max_entries(skel->maps.span_sites, SPANS_SITES_MAX);
+	return err;
+}
+
 static int skel_configure(struct gotide_bpf *skel, const struct probe_opts *o, bool use_multi)
 {
 	struct bpf_program *const alone[] = {
@@ -134,6 +159,8 @@ static int skel_configure(struct gotide_bpf *skel, const struct probe_opts *o, b
 		err = bpf_map__set_max_entries(skel->maps.parks, o->max_sites);
 	if (!err)
 		err = bpf_map__set_max_entries(skel->maps.ring, (uint32_t)o->ring_bytes);
+	if (!err)
+		err = skel_configure_spans(skel, o, use_multi);
 	return err;
 }
 
@@ -164,17 +191,35 @@ static int kernel_suffices(const struct probe_opts *o, struct probe_error *ret_e
 	return 0;
 }
 
-static int states_map(struct probe *p, uint32_t max_targets)
+/* Maps all n values of an array into memory; *ret_bytes is for munmap(). */
+static int array_map(const struct bpf_map *map, uint32_t n, void **ret, size_t *ret_bytes)
 {
 	size_t page = (size_t)sysconf(_SC_PAGESIZE);
-	size_t bytes = (max_targets * sizeof(struct wire_state) + page - 1) / page * page;
-	void *mem = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED,
-			 bpf_map__fd(p->skel->maps.states), 0);
+	size_t bytes = (n * bpf_map__value_size(map) + page - 1) / page * page;
+	void *mem = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, bpf_map__fd(map), 0);
 
 	if (mem == MAP_FAILED)
 		return -errno;
+	*ret = mem;
+	*ret_bytes = bytes;
+	return 0;
+}
+
+static int states_map(struct probe *p, const struct probe_opts *o)
+{
+	void *mem = NULL;
+	int err = array_map(p->skel->maps.states, o->max_targets, &mem, &p->states_bytes);
+
+	if (err)
+		return err;
 	p->states = mem;
-	p->states_bytes = bytes;
+	if (!o->use_spans)
+		return 0;
+	err = array_map(p->skel->maps.span_states, o->max_targets, &mem, &p->span_states_bytes);
+	if (err)
+		return err;
+	p->span_states = mem;
+	p->stats_fd = bpf_enable_stats(BPF_STATS_RUN_TIME);
 	return 0;
 }
 
@@ -228,6 +273,8 @@ int probe_open(const struct probe_opts *opts, struct probe **ret, struct probe_e
 
 	if (!p)
 		return -ENOMEM;
+	p->stats_fd = -1;
+	p->span_run_ns = -1;
 	libbpf_set_print(libbpf_say);
 	probe_forget_warning();
 	err = opts_check(opts, &o);
@@ -247,7 +294,7 @@ int probe_open(const struct probe_opts *opts, struct probe **ret, struct probe_e
 	if (!err)
 		err = programs_load(p->skel, ret_error);
 	if (!err)
-		err = states_map(p, o.max_targets);
+		err = states_map(p, &o);
 	if (err)
 		return ret_error->text[0] ? err
 					  : open_failed(err, "cannot set up the maps", ret_error);
@@ -262,6 +309,10 @@ void probe_close(struct probe *p)
 		return;
 	if (p->states)
 		munmap(p->states, p->states_bytes);
+	if (p->span_states)
+		munmap(p->span_states, p->span_states_bytes);
+	if (p->stats_fd >= 0)
+		close(p->stats_fd);
 	gotide_bpf__destroy(p->skel);
 	slots_free(p->slots);
 	free(p);
@@ -278,6 +329,8 @@ int probe_attach(struct probe *p, const struct gobin *b, const char *exe_path, p
 {
 	struct plan plan;
 
+	if (mask & SPANS_HOOKS && (mask & ~SPANS_HOOKS || !p->span_states))
+		return -EINVAL;
 	plan_hooks(gobin_sites(b), mask, &plan);
 	if (!plan.n) {
 		snprintf(ret_error->text, sizeof(ret_error->text),
@@ -310,7 +363,7 @@ struct reap {
 	uint64_t before_ns;
 };
 
-/* Both kinds of key begin with the slot. */
+/* All kinds of key begin with the slot. */
 static bool key_is_stale(const void *key, void *arg)
 {
 	const struct reap *r = arg;
@@ -318,6 +371,19 @@ static bool key_is_stale(const void *key, void *arg)
 
 	memcpy(&slot, key, sizeof(slot));
 	return slots_is_stale(r->slots, slot, r->before_ns);
+}
+
+static int stale_reap_spans(const struct probe *p, struct reap *r)
+{
+	struct counts_map spans, sites;
+	int err;
+
+	if (!p->span_states)
+		return 0;
+	spans = spans_map(p);
+	sites = spans_sites_map(p);
+	err = counts_delete(&spans, key_is_stale, r);
+	return err ? err : counts_delete(&sites, key_is_stale, r);
 }
 
 /*
@@ -336,7 +402,8 @@ static void stale_reap(struct probe *p)
 	if (syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0))
 		r.before_ns -= STALE_SURELY_NS;
 	/* What cannot be emptied now stays stale, and is tried again. */
-	if (!counts_delete(&sites, key_is_stale, &r) && !counts_delete(&parks, key_is_stale, &r))
+	if (!counts_delete(&sites, key_is_stale, &r) && !counts_delete(&parks, key_is_stale, &r) &&
+	    !stale_reap_spans(p, &r))
 		slots_reuse(p->slots, r.before_ns);
 }
 

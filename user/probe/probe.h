@@ -22,6 +22,7 @@ struct probe_opts {
 	size_t ring_bytes; /* power of two; 0: 4 MiB */
 	bool use_rss; /* attach kmem:rss_stat */
 	bool use_exec; /* report every exec on the machine, not only exits of targets */
+	bool use_spans; /* load what probe/spans.h needs */
 	bool force_single; /* do without uprobe.multi even where the kernel has it */
 };
 
@@ -50,7 +51,8 @@ const struct probe_features *probe_features(const struct probe *p);
  * Attaches the hooks in mask (1 << enum wire_hook) of an executable; exe_path is how this process
  * can open it (/proc/PID/exe).  pid 0: all processes that run it, else that one alone where the
  * kernel can (the counting is by target in any case).  Hooks whose site is missing are left out;
- * *ret_hooks says which ones are on.  The handle serves until probe_detach().
+ * *ret_hooks says which ones are on.  The handle serves until probe_detach().  The hooks of spans
+ * need use_spans and a link of their own.
  */
 struct probe_link;
 int probe_attach(struct probe *p, const struct gobin *b, const char *exe_path, pid_t pid,
