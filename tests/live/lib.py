@@ -142,8 +142,9 @@ def reports(stdout):
     return {r["pid"]: r for r in map(json.loads, stdout.splitlines())}
 
 
-def uprobes_on(pid, path):
-    """Whether any byte of the executable's text in the process differs from the file."""
+def uprobes_on(pid, path, places=None):
+    """Whether any byte of the executable's text in the process differs from the file; with places,
+    whether any of the bytes at these file offsets does."""
     with open(f"/proc/{pid}/maps", encoding="ascii") as maps:
         rows = [r.split() for r in maps if "r-xp" in r]
     rows = [r for r in rows if len(r) > 5 and os.path.realpath(r[5]) == os.path.realpath(path)]
@@ -154,15 +155,20 @@ def uprobes_on(pid, path):
             exe.seek(int(row[2], 16))
             mem.seek(lo)
             want = exe.read(hi - lo)
-            if mem.read(hi - lo)[:len(want)] != want:
+            have = mem.read(hi - lo)[:len(want)]
+            start = int(row[2], 16)
+            if places is None and have != want:
+                return True
+            if any(have[p - start] != want[p - start] for p in places or ()
+                   if 0 <= p - start < len(want)):
                 return True
     return False
 
 
-def await_no_uprobes(pid, path, seconds=20):
+def await_no_uprobes(pid, path, seconds=20, places=None):
     """The kernel lets go of a dead observer's links from a work queue, so soon, not at once."""
     end = time.monotonic() + seconds
-    while uprobes_on(pid, path):
+    while uprobes_on(pid, path, places):
         if time.monotonic() > end:
             return False
     return True
