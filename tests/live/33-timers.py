@@ -12,6 +12,7 @@ import lib
 FLAVOURS = ["stripped", "pie", "cgo"]
 TOOL = os.path.join(lib.OUTPUT, "live", "heaptimers")
 HOUR_S = 3600
+MANY_MS = 250
 SENDS = "time.sendTime"
 
 
@@ -89,14 +90,45 @@ def check_timers(version, flavour, godebug, is_lazy):
     return total
 
 
+def check_cost(version):
+    with lib.Program(lib.program_path("timers", version, "stripped")) as prog:
+        said = prog.ask("many")
+        done = subprocess.run([TOOL, str(prog.pid), "10"], capture_output=True, text=True,
+                              check=True)
+        cost = json.loads(done.stdout)
+        lib.equal(cost["timers"], said["many"], f"go{version}: very many")
+        lib.check(cost["timers_ms"] <= MANY_MS, f"{cost['timers']}: {cost['timers_ms']} ms")
+        print(f"go{version}: {cost['timers']} timers in {cost['timers_ms']} ms of CPU")
+
+
+def check_report(version):
+    """What gotide says of them: the same numbers, and the functions that most of them run."""
+    with lib.Program(lib.program_path("timers", version, "stripped")) as prog:
+        said = prog.ask("go")
+        want = timers(prog.pid)
+        status, out, err = lib.gotide("report", "-j", "--for", "2s", str(prog.pid))
+        lib.equal((status, len(out.splitlines())), (0, 1), f"go{version}: a report; {err}")
+        got = lib.reports(out)[prog.pid]["timers"]
+        lib.equal((got["total"], got["periodic"], got["partial"]),
+                  (want["total"], want["periodic"], False), f"go{version}: reported")
+        lib.check({"function": "main.expire", "periodic": False, "count": said["named"]}
+                  in got["top"], f"go{version}: {got['top']}")
+        _, out, _ = lib.gotide("report", "--for", "2s", str(prog.pid))
+        lib.check(f"{want['total']} set, {want['periodic']} of them periodic; " in out,
+                  f"go{version}: {out}")
+
+
 def main():
     lib.need_root()
-    subprocess.run(["make", "-s", "-C", lib.ROOT, f"OUTPUT={lib.OUTPUT}", TOOL], check=True)
+    subprocess.run(["make", "-s", "-C", lib.ROOT, f"OUTPUT={lib.OUTPUT}", TOOL, lib.GOTIDE],
+                   check=True)
     lib.build(["timers"], FLAVOURS)
     for version in lib.VERSIONS:
         for flavour in FLAVOURS:
             totals = [check_timers(version, flavour, *kind) for kind in kinds(version)]
             print(f"go{version} {flavour}: {totals} timers compared")
+        check_report(version)
+    check_cost(lib.VERSIONS[-1])
     lib.finish()
 
 

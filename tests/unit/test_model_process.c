@@ -341,6 +341,30 @@ static void test_off_heap(void **state)
 	process_free(p);
 }
 
+static void test_timers(void **state)
+{
+	struct process *p = new_process(10);
+	struct snapshot_timers t = { .total = 211, .periodic = 7, .n_top = 1 };
+	struct model_reading r = { .cpu_s = -1 };
+	struct snapshot_process snap;
+
+	(void)state;
+	process_reading(p, &r);
+	picture(p, &snap);
+	assert_null(snap.timers);
+	picture_free(&snap);
+	r.timers = &t;
+	process_reading(p, &r);
+	t.total = 0; /* what was read is copied, and stands until it is read anew */
+	r.timers = NULL;
+	process_reading(p, &r);
+	picture(p, &snap);
+	assert_int_equal(snap.timers->total, 211);
+	assert_int_equal(snap.timers->periodic, 7);
+	picture_free(&snap);
+	process_free(p);
+}
+
 static void test_exit(void **state)
 {
 	struct process *p = new_process(10);
@@ -403,6 +427,7 @@ int main(void)
 		cmocka_unit_test(test_marks),
 		cmocka_unit_test(test_marks_of_the_account),
 		cmocka_unit_test(test_off_heap),
+		cmocka_unit_test(test_timers),
 		cmocka_unit_test(test_exit),
 		cmocka_unit_test(test_memory_of_busy_sites),
 	};

@@ -110,6 +110,16 @@ static inline void fixture_unknown(struct fixture *f)
 	f->snap = (struct snapshot){ .now_ns = p->now_ns, .processes = p, .n = 1 };
 }
 
+static const struct snapshot_timers fixture_timers = {
+	.total = 715,
+	.periodic = 101,
+	.top = { { "runtime.goroutineReady", false, 307 },
+		 { "main.(*Server).expire", false, 227 },
+		 { "time.sendTime", true, 101 },
+		 { "time.sendTime", false, 43 } },
+	.n_top = 4,
+};
+
 static inline void fixture_account(struct snapshot_process *p)
 {
 	p->heap_live_bytes = 12 << 20;
@@ -145,6 +155,7 @@ static inline void fixture_account(struct snapshot_process *p)
 		.residue_bytes = -(2 << 20),
 	};
 	p->fds = 23;
+	p->timers = &fixture_timers;
 	p->census_passes = 3;
 	p->census_ns = FIXTURE_START_NS + 60 * NSEC_PER_SEC;
 	p->limit_bytes = 512 << 20;

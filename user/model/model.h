@@ -126,6 +126,7 @@ struct model_reading {
 	const struct procfs_rollup *rollup; /* with the account and memory of the same moment */
 	const struct procfs_fds *fds;
 	const struct cgroup_memory *cgroup;
+	const struct snapshot_timers *timers;
 	double cpu_s; /* of the process, since it started; -1 */
 };
 void model_reading(struct model *m, pid_t pid, const struct model_reading *r);

@@ -432,6 +432,10 @@ void process_reading(struct process *p, const struct model_reading *r)
 		p->limit_bytes = known_size(r->cgroup->limit_bytes);
 		p->cgroup_current_bytes = known_size(r->cgroup->current_bytes);
 	}
+	if (r->timers) {
+		p->timers = *r->timers;
+		p->has_timers = true;
+	}
 	if (r->cpu_s >= 0) {
 		p->cpu_s = r->cpu_s;
 		if (p->first_cpu_s < 0)
@@ -726,6 +730,7 @@ static void snapshot_memory(const struct process *p, struct snapshot_process *re
 	ret->off_heap_bytes = ret->memory.outside_bytes;
 	ret->fds = p->fds;
 	ret->sockets = p->sockets;
+	ret->timers = p->has_timers ? &p->timers : NULL;
 	ret->limit_bytes = p->limit_bytes;
 	ret->cgroup_current_bytes = p->cgroup_current_bytes;
 }

@@ -54,6 +54,8 @@ struct process {
 	int64_t tick_alloc_bytes, tick_gc_cycles; /* as of the last tick, -1 unknown */
 	int64_t rss_bytes[WIRE_RSS_MAX];
 	int64_t fds, sockets, limit_bytes, cgroup_current_bytes;
+	struct snapshot_timers timers;
+	bool has_timers;
 	double cpu_s, first_cpu_s;
 
 	struct series3 live, heap_live, heap_inuse, rss_anon, births, alloc, fds_series;

@@ -84,6 +84,21 @@ struct snapshot_site {
 	const struct series *birth_series; /* births per second */
 };
 
+#define SNAPSHOT_TIMERS_TOP 5
+#define SNAPSHOT_TIMER_NAME 256
+
+/* The timers that are set, as last read (census/timers.h says what is not seen). */
+struct snapshot_timers {
+	uint64_t total, periodic;
+	bool is_partial; /* there are more */
+	struct snapshot_timer {
+		char function[SNAPSHOT_TIMER_NAME]; /* that runs when it is due */
+		bool is_periodic;
+		uint64_t count;
+	} top[SNAPSHOT_TIMERS_TOP]; /* most first */
+	size_t n_top;
+};
+
 struct snapshot_reason {
 	const char *name;
 	uint64_t parks;
@@ -125,6 +140,7 @@ struct snapshot_process {
 	struct memory_parts memory; /* to whom anonymous RSS belongs */
 	int64_t off_heap_bytes; /* of these: outside of the Go runtime */
 	int64_t fds, sockets; /* the latter are part of the former */
+	const struct snapshot_timers *timers; /* NULL: not known */
 	int64_t limit_bytes; /* cgroup's, -1 none */
 	int64_t cgroup_current_bytes;
 

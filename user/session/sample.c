@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "census/account.h"
+#include "session/due.h"
 #include "target/cgroup.h"
 
 /* What counting descriptors and reading the cgroup cost is spread: every so many ticks. */
@@ -17,7 +18,10 @@
  * end.  It costs 9 ms per GiB, and is put off so that it takes no more than a 200th of one CPU.
  */
 #define SAMPLE_ROLLUP_TICKS 30
-#define SAMPLE_ROLLUP_PART  200
+#define SAMPLE_WALK_PART    200
+
+/* A walk over its timers, in the same way: some 75 ms for 100,000 of them. */
+#define SAMPLE_TIMERS_TICKS 5
 
 /* Lifecycle records that one process may stream per second; beyond, goroutines are sampled. */
 #define SAMPLE_RECORDS_PER_S 20000
@@ -112,6 +116,14 @@ static bool still_there(struct watch *w, struct watched *p, double *ret_cpu_s)
 	return true;
 }
 
+/* The tick at which what began at start_ns may be done again. */
+static uint32_t next_walk(const struct watched *p, uint64_t start_ns, uint32_t ticks)
+{
+	uint64_t pause_s = (clock_now_ns() - start_ns) * SAMPLE_WALK_PART / NSEC_PER_SEC;
+
+	return p->ticks + (uint32_t)MAX(pause_s, (uint64_t)ticks);
+}
+
 /* False if it is not due, or cannot be read. */
 static bool read_rollup(struct watch *w, struct watched *p, const struct account *account,
 			struct procfs_rollup *ret)
@@ -121,9 +133,21 @@ static bool read_rollup(struct watch *w, struct watched *p, const struct account
 	if (p->ticks < p->rollup_at && !w->is_stopped)
 		return false;
 	int err = procfs_rollup(w->proc_root, p->pid, (uint64_t)MAX(account->heap_addr, 0), ret);
-	uint64_t pause_s = (clock_now_ns() - start_ns) * SAMPLE_ROLLUP_PART / NSEC_PER_SEC;
 
-	p->rollup_at = p->ticks + (uint32_t)MAX(pause_s, (uint64_t)SAMPLE_ROLLUP_TICKS);
+	p->rollup_at = next_walk(p, start_ns, SAMPLE_ROLLUP_TICKS);
+	return !err;
+}
+
+/* The same of timers; at the end they are read anew. */
+static bool read_timers(const struct watch *w, struct watched *p, struct snapshot_timers *ret)
+{
+	uint64_t start_ns = clock_now_ns();
+
+	if (p->ticks < p->timers_at && !w->is_stopped)
+		return false;
+	int err = due_read(p, ret);
+
+	p->timers_at = next_walk(p, start_ns, SAMPLE_TIMERS_TICKS);
 	return !err;
 }
 
@@ -135,6 +159,7 @@ void sample_readings(struct watch *w, struct watched *p)
 	struct cgroup_memory cgroup;
 	struct procfs_fds fds;
 	struct account account;
+	struct snapshot_timers timers;
 	bool is_slow_turn = p->ticks % SAMPLE_SLOW_TICKS == 0;
 
 	if (p->is_gone)
@@ -150,6 +175,8 @@ void sample_readings(struct watch *w, struct watched *p)
 		r.account = &account;
 	if (r.account && r.memory && read_rollup(w, p, &account, &rollup))
 		r.rollup = &rollup;
+	if (read_timers(w, p, &timers))
+		r.timers = &timers;
 	if (is_slow_turn) {
 		if (procfs_fds(w->proc_root, p->pid, &fds) == 0)
 			r.fds = &fds;

@@ -41,6 +41,7 @@ struct watched {
 	unsigned int sample_shift;
 	uint32_t ticks;
 	uint32_t rollup_at; /* the tick for which the next walk over its pages is due */
+	uint32_t timers_at; /* and the next over its timers */
 	bool is_gone; /* exited; kept for its final figures */
 	uint32_t gone_ticks; /* for so long */
 	UT_hash_handle hh;

@@ -290,6 +290,27 @@ static struct json_object *census_of(const struct snapshot_process *p)
 	return o;
 }
 
+static struct json_object *timers_of(const struct snapshot_timers *t)
+{
+	if (!t)
+		return NULL;
+	struct json_object *o = json_object_new_object(), *top = json_object_new_array();
+
+	for (size_t i = 0; i < t->n_top; i++) {
+		struct json_object *f = json_object_new_object();
+
+		add(f, "function", jsonl_text(t->top[i].function));
+		add(f, "periodic", flag(t->top[i].is_periodic));
+		add(f, "count", count(t->top[i].count));
+		json_object_array_add(top, f);
+	}
+	add(o, "total", count(t->total));
+	add(o, "periodic", count(t->periodic));
+	add(o, "partial", flag(t->is_partial));
+	add(o, "top", top);
+	return o;
+}
+
 static struct json_object *cost_of(const struct snapshot_process *p, double observed_s)
 {
 	struct json_object *o = json_object_new_object();
@@ -343,6 +364,7 @@ struct json_object *jsonl_process(const struct snapshot_process *p, const struct
 	add(o, "parked", parked_of(p));
 	add(o, "hooks", hooks_of(p));
 	add(o, "census", census_of(p));
+	add(o, "timers", timers_of(p->timers));
 	return o;
 }
 

@@ -10,7 +10,8 @@
 
 #include "base/text.h"
 
-#define REASONS_MAX 8
+#define REASONS_MAX	  8
+#define REPORT_TIMERS_TOP 3
 
 static double observed_s(const struct snapshot_process *p)
 {
@@ -312,6 +313,31 @@ static void print_memory(struct view_out *o, const struct snapshot_process *p)
 		account(o, "open files", "%" PRId64, p->fds);
 }
 
+/* What runs, in words where everybody has it. */
+static const char *timer_text(char buf[static VIEW_NAME_MAX], const struct snapshot_timer *t)
+{
+	if (!strcmp(t->function, "runtime.goroutineReady"))
+		return "sleeping goroutines";
+	if (!strcmp(t->function, "time.sendTime"))
+		return t->is_periodic ? "tickers" : "timers with a channel";
+	return view_name(buf, t->function);
+}
+
+static void print_timers(struct view_out *o, const struct snapshot_timers *t)
+{
+	char line[REPORT_TIMERS_TOP * VIEW_NAME_MAX], name[VIEW_NAME_MAX];
+	size_t shown = MIN(t->n_top, (size_t)REPORT_TIMERS_TOP), at;
+
+	snprintf(line, sizeof(line), "%s%" PRIu64 " set, %" PRIu64 " of them periodic",
+		 t->is_partial ? "more than " : "", t->total, t->periodic);
+	for (size_t i = 0; i < shown; i++) {
+		at = strlen(line);
+		snprintf(line + at, sizeof(line) - at, "%s%" PRIu64 " %s", i ? ", " : "; ",
+			 t->top[i].count, timer_text(name, &t->top[i]));
+	}
+	account(o, "timers", "%s", line);
+}
+
 static void print_where_from(struct view_out *o, const struct snapshot_process *p)
 {
 	char name[VIEW_NAME_MAX];
@@ -336,6 +362,8 @@ static void print_account(struct view_out *o, const struct snapshot_process *p)
 	print_heap(o, p);
 	print_gc(o, p);
 	print_memory(o, p);
+	if (p->timers)
+		print_timers(o, p->timers);
 }
 
 static void site_place(const struct snapshot_site *s, char *buf, size_t size)

@@ -4,7 +4,7 @@
 // and says how many.
 //
 // stdin: "go" sets them and reports, "release" stops what can be stopped and
-// reports, "stop" ends the program.
+// reports, "many" sets very many more, "stop" ends the program.
 package main
 
 import (
@@ -115,6 +115,12 @@ func main() {
 			report(map[string]int{"waited": waited, "unwaited": unwaited, "after": after,
 				"named": named, "closures": closures + reset, "deadlines": deadlines,
 				"sleepers": sleepers})
+		case "many":
+			for i := 0; i < 100003; i++ {
+				id := i
+				timers = append(timers, time.AfterFunc(due, func() { println(id) }))
+			}
+			report(map[string]int{"many": 100003})
 		case "release":
 			release()
 			report(map[string]int{"after": after, "sleepers": sleepers})
