@@ -171,10 +171,12 @@ def main():
     lib.build(["memory"], ["stripped", "cgo"], VERSIONS)
     for version in VERSIONS:
         check_heap(version)
-        check_free(version, None, "free")
+        is_old = version == "1.15"  # which frees lazily by itself, and knows no limit
+        check_free(version, None, "lazyfree" if is_old else "free")
         check_free(version, {"GODEBUG": "madvdontneed=0"}, "lazyfree")
         check_stacks(version)
-        check_limit(version)
+        if not is_old:
+            check_limit(version)
         check_outside(version, "stripped", "mmap", 61)
         check_outside(version, "cgo", "malloc", 61)
         check_report(version)

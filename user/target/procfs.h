@@ -37,7 +37,7 @@ void procfs_memory_parse(const char *text, struct procfs_memory *ret);
  * What a walk over all pages tells and status does not: to whom resident memory belongs, and what
  * of it waits to be taken away.  Bytes; -1 where this kernel does not say.  The walk holds the
  * process's mmap_lock for reading and costs 9.4 ms per GiB of small pages, 0.3 ms of huge ones,
- * and 4 us per mapping (Linux 6.18): it is for slow turns only.
+ * and 4 us per mapping (Linux 6.18): it is for slow turns only, and not for very large processes.
  */
 struct procfs_rollup {
 	/* Of the whole process.  lazyfree: given up by MADV_FREE, still counted in the others. */
