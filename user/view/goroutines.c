@@ -591,6 +591,15 @@ static struct json_object *statuses_json(const struct group *group)
 	return o;
 }
 
+/* As text: no number of JSON is sure to hold it. */
+static struct json_object *channel_json(uint64_t addr)
+{
+	char text[24];
+
+	snprintf(text, sizeof(text), "0x%" PRIx64, addr);
+	return addr ? json_object_new_string(text) : NULL;
+}
+
 struct json_object *goroutines_group_json(const struct goroutines *g, const struct group *group)
 {
 	struct stack stack = goroutines_stack(g->stacks, group->first);
@@ -609,6 +618,7 @@ struct json_object *goroutines_group_json(const struct goroutines *g, const stru
 	add(o, "goid", number(group->first->g.goid));
 	add(o, "goid_min", number(group->goid_min));
 	add(o, "goid_max", number(group->goid_max));
+	add(o, "channel", channel_json(group->first->waits_on));
 	add(o, "site", site_json(g, group->first));
 	add(o, "stack_state", jsonl_text(stack_state_str(group->first->stack_state)));
 	add(o, "stack", stack_json(g, &stack));
