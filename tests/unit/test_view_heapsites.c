@@ -40,26 +40,6 @@ static void test_sites(void **state)
 	fixture_heap_release(&f);
 }
 
-/* Logical frames become physical ones: no frame comes twice. */
-static void test_physical_frames(void **state)
-{
-	struct heap_fixture f;
-	struct stack stack;
-
-	(void)state;
-	fixture_heap_profile(&f);
-	assert_int_equal(heap_sites_make(&f.profile, NULL, f.symbols, &f.sites), 0);
-	stack = heap_sites_stack(&f.sites, f.sites.by_record.items[0]);
-	assert_int_equal(stack.n, 3);
-	assert_int_equal(stack.pcs[0], AT(PC_HANDLE + 0x91));
-	assert_int_equal(stack.pcs[1], AT(PC_SERVE + 3));
-	stack = heap_sites_stack(&f.sites, f.sites.by_record.items[2]);
-	assert_int_equal(stack.n, 2);
-	assert_int_equal(f.sites.by_record.items[3], STACKS_NONE);
-	assert_int_equal(heap_sites_stack(&f.sites, STACKS_NONE).n, 0);
-	fixture_heap_release(&f);
-}
-
 static void test_profile(void **state)
 {
 	struct heap_fixture f;
@@ -68,7 +48,7 @@ static void test_profile(void **state)
 	(void)state;
 	fixture_heap_profile(&f);
 	assert_int_equal(heap_sites_make(&f.profile, NULL, f.symbols, &f.sites), 0);
-	assert_int_equal(heap_sites_profile(&f.profile, &f.sites, &p), 0);
+	assert_int_equal(heap_sites_profile(&f.profile, f.symbols, &p), 0);
 	p.symbols = f.symbols;
 	assert_int_equal(p.n_types, 4);
 	assert_string_equal(p.types[p.shown].type, "inuse_space");
@@ -123,7 +103,6 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_sites),
-		cmocka_unit_test(test_physical_frames),
 		cmocka_unit_test(test_profile),
 		cmocka_unit_test(test_growth),
 	};

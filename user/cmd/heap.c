@@ -310,7 +310,7 @@ static int write_profiles(struct heap_cmd *c)
 		return c->profile_err;
 	}
 	process_identify(&c->target, &p);
-	err = heap_sites_profile(&c->profile, &c->sites, &p);
+	err = heap_sites_profile(&c->profile, c->symbols, &p);
 	if (err)
 		log_err(err, "%s", c->target.comm);
 	else

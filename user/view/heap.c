@@ -161,11 +161,10 @@ static void print_caller(struct callers *c, const struct symbol_frame *f)
 
 static void print_callers(struct view_out *o, const struct heap *h, const struct heap_site *s)
 {
-	struct stack stack = heap_sites_stack(h->sites, s->stack);
 	struct callers c = { .o = o, .site = s };
 
-	for (uint32_t i = 0; i < stack.n; i++) {
-		const struct symbol *at = symbols_at(h->symbols, stack.pcs[i], false);
+	for (uint32_t i = 0; i < s->stack.n; i++) {
+		const struct symbol *at = symbols_at(h->symbols, s->stack.pcs[i], false);
 
 		for (uint32_t k = 0; k < at->n; k++)
 			print_caller(&c, &at->frames[k]);
@@ -473,7 +472,6 @@ static struct json_object *stack_json(const struct heap *h, const struct stack *
 
 struct json_object *heap_site_json(const struct heap *h, const struct heap_site *s)
 {
-	struct stack stack = heap_sites_stack(h->sites, s->stack);
 	struct json_object *o = json_object_new_object();
 
 	if (!o)
@@ -489,7 +487,7 @@ struct json_object *heap_site_json(const struct heap *h, const struct heap_site 
 	add(o, "alloc_objects", signed_number(s->alloc_objects));
 	add(o, "base_bytes", h->base ? signed_number(s->base_bytes) : NULL);
 	add(o, "base_objects", h->base ? signed_number(s->base_objects) : NULL);
-	add(o, "stack", stack_json(h, &stack));
+	add(o, "stack", stack_json(h, &s->stack));
 	return o;
 }
 

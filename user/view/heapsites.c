@@ -18,7 +18,6 @@ struct node {
 
 struct maker {
 	struct symbols *symbols;
-	struct stacks *stacks;
 	struct node *nodes;
 	int64_t rate;
 };
@@ -32,74 +31,23 @@ static const struct symbol_frame *first_own(const struct symbol *s)
 	return NULL;
 }
 
-/* How many frames of a symbol the runtime gives an address of its own: wrappers have none. */
-static uint32_t addresses_of(const struct symbol *s)
+/* Without the frames of the runtime that lead to the allocation, unless there are no others. */
+static struct stack stack_of(const struct heap_profile *p, const struct heap_record *r,
+			     struct symbols *s)
 {
-	uint32_t n = 0;
-
-	for (uint32_t i = 0; i < s->n; i++)
-		n += !s->frames[i].is_wrapper;
-	return n;
-}
-
-/* Whether the address stands for a caller of what the one before it, outer, stands for. */
-static bool is_within(const struct symbol *inner, const struct symbol *outer)
-{
-	uint64_t entry = inner->addr - inner->offset;
-
-	return outer->n && outer->n < inner->n && outer->addr - outer->offset == entry &&
-	       outer->frames[0].function == inner->frames[inner->n - outer->n].function;
-}
-
-/*
- * One address for each physical frame: those of calls inlined into one another follow each other,
- * and the first of them stands for all.
- */
-static uint32_t make_physical(struct symbols *s, const struct stack *from, uint64_t *to)
-{
-	uint32_t n = 0;
-
-	for (uint32_t i = 0; i < from->n;) {
-		const struct symbol inner = *symbols_at(s, from->pcs[i], false);
-		uint32_t left = addresses_of(&inner);
-
-		to[n++] = from->pcs[i++];
-		while (left-- > 1 && i < from->n &&
-		       is_within(&inner, symbols_at(s, from->pcs[i], false)))
-			i++;
-	}
-	return n;
-}
-
-/* How many of the innermost are the runtime's; 0 if all are. */
-static uint32_t count_runtime(struct symbols *s, const uint64_t *pcs, uint32_t n)
-{
+	struct stack stack;
 	uint32_t i = 0;
 
-	while (i < n && !first_own(symbols_at(s, pcs[i], false)))
-		i++;
-	return i < n ? i : 0;
-}
-
-/* The number of a record's stack in the list of our own. */
-static uint32_t take_stack(struct maker *m, const struct heap_profile *p,
-			   const struct heap_record *r)
-{
-	uint64_t pcs[STACKS_DEPTH_MAX];
-	struct stack stack;
-	uint32_t n, skip;
-
 	if (r->stack == STACKS_NONE)
-		return STACKS_NONE;
+		return (struct stack){ 0 };
 	stack = stacks_get(p->stacks, r->stack);
-	n = make_physical(m->symbols, &stack, pcs);
-	skip = count_runtime(m->symbols, pcs, n);
-	return stacks_intern(m->stacks, pcs + skip, n - skip, stack.is_cut);
-}
-
-struct stack heap_sites_stack(const struct heap_sites *h, uint32_t id)
-{
-	return id == STACKS_NONE ? (struct stack){ 0 } : stacks_get(h->stacks, id);
+	while (i < stack.n && !first_own(symbols_at(s, stack.pcs[i], false)))
+		i++;
+	if (i == stack.n)
+		return stack;
+	stack.pcs += i;
+	stack.n -= i;
+	return stack;
 }
 
 static const struct symbol_frame *first_of_runtime(struct symbols *s, const struct stack *stack)
@@ -146,7 +94,6 @@ static struct heap_site *site_get(struct maker *m, const struct site_key *key)
 	n->site.function = key->function;
 	n->site.file = key->file;
 	n->site.line = (uint32_t)key->line;
-	n->site.stack = STACKS_NONE;
 	HASH_ADD(hh, m->nodes, key, sizeof(n->key), n);
 	return &n->site;
 }
@@ -178,25 +125,21 @@ static struct scaled scale(const struct heap_record *r, int64_t rate)
 	return s;
 }
 
-static int add_record(struct maker *m, const struct heap_record *r, uint32_t id)
+static int add_record(struct maker *m, const struct heap_profile *p, const struct heap_record *r)
 {
-	struct stack stack = { 0 };
-	struct site_key key;
-	struct heap_site *site;
+	struct stack stack = stack_of(p, r, m->symbols);
+	struct site_key key = key_of(m, &stack);
+	struct heap_site *site = site_get(m, &key);
 	struct scaled n = scale(r, m->rate);
 
-	if (id != STACKS_NONE)
-		stack = stacks_get(m->stacks, id);
-	key = key_of(m, &stack);
-	site = site_get(m, &key);
 	if (!site)
 		return -ENOMEM;
 	add_to(&site->inuse_objects, n.inuse_objects);
 	add_to(&site->inuse_bytes, n.inuse_bytes);
 	add_to(&site->alloc_objects, n.alloc_objects);
 	add_to(&site->alloc_bytes, n.alloc_bytes);
-	if (site->stack == STACKS_NONE || n.inuse_bytes > site->stack_bytes) {
-		site->stack = id;
+	if (!site->stack.n || n.inuse_bytes > site->stack_bytes) {
+		site->stack = stack;
 		site->stack_bytes = n.inuse_bytes;
 	}
 	return 0;
@@ -265,16 +208,11 @@ int heap_sites_make(const struct heap_profile *p, const struct baseline *base, s
 		    struct heap_sites *ret)
 {
 	struct maker m = { .symbols = s, .rate = p->rate };
-	int err;
+	int err = 0;
 
 	*ret = (struct heap_sites){ 0 };
-	err = stacks_new(&ret->stacks);
-	m.stacks = ret->stacks;
-	for (size_t i = 0; !err && i < p->records.n; i++) {
-		err = vec_push(&ret->by_record, take_stack(&m, p, &p->records.items[i]));
-		if (!err)
-			err = add_record(&m, &p->records.items[i], ret->by_record.items[i]);
-	}
+	for (size_t i = 0; !err && i < p->records.n; i++)
+		err = add_record(&m, p, &p->records.items[i]);
 	for (size_t i = 0; !err && base && i < base->sites.n; i++)
 		err = add_base(&m, &base->sites.items[i]);
 	err = finish(&m, ret, err);
@@ -286,9 +224,6 @@ int heap_sites_make(const struct heap_profile *p, const struct baseline *base, s
 void heap_sites_release(struct heap_sites *h)
 {
 	vec_release(&h->sites);
-	vec_release(&h->by_record);
-	stacks_free(h->stacks);
-	h->stacks = NULL;
 }
 
 /* ---- as a profile ---- */
@@ -301,8 +236,7 @@ static const struct profile_type types[] = {
 	{ "inuse_space", "bytes" },
 };
 
-int heap_sites_profile(const struct heap_profile *p, const struct heap_sites *h,
-		       struct profile *ret)
+int heap_sites_profile(const struct heap_profile *p, struct symbols *s, struct profile *ret)
 {
 	int err = 0;
 
@@ -313,7 +247,7 @@ int heap_sites_profile(const struct heap_profile *p, const struct heap_sites *h,
 	ret->period = p->rate;
 	for (size_t i = 0; !err && i < p->records.n; i++) {
 		const struct heap_record *r = &p->records.items[i];
-		struct stack stack = heap_sites_stack(h, h->by_record.items[i]);
+		struct stack stack = stack_of(p, r, s);
 		struct scaled n = scale(r, p->rate);
 		struct profile_sample sample = {
 			.pcs = stack.pcs,

@@ -16,8 +16,8 @@ struct heap_site {
 	uint32_t line;
 	int64_t inuse_objects, inuse_bytes, alloc_objects, alloc_bytes;
 	int64_t base_objects, base_bytes; /* in use then; 0 without a baseline */
-	/* The one that holds most, for heap_sites_stack(); STACKS_NONE: in the baseline only */
-	uint32_t stack;
+	/* The one that holds most, borrowed from the profile; empty: in the baseline only. */
+	struct stack stack;
 	int64_t stack_bytes; /* that it holds */
 };
 
@@ -25,29 +25,21 @@ struct heap_sites {
 	VEC(struct heap_site) sites; /* most growth first; without a baseline most in use */
 	int64_t inuse_objects, inuse_bytes, alloc_objects, alloc_bytes;
 	int64_t base_bytes;
-	struct stacks *stacks; /* owned; of the records, return addresses of physical frames */
-	VEC(uint32_t) by_record; /* numbers in it, one for each record of the profile */
 };
 
 /*
- * base may be NULL.  -ENOMEM.
- *
- * The runtime notes the stack of an allocation as one address for each logical frame, as
- * runtime.Callers() does (runtime/traceback.go, tracebackPCs); here they become one for each
- * physical frame, without the runtime's that lead to the allocation, unless there are no others.
+ * base may be NULL.  -ENOMEM.  Stacks are without the frames of the runtime that lead to the
+ * allocation, unless there are no others.
  */
 int heap_sites_make(const struct heap_profile *p, const struct baseline *base, struct symbols *s,
 		    struct heap_sites *ret) _must_check_;
 void heap_sites_release(struct heap_sites *h);
 
-/* Empty for STACKS_NONE. */
-struct stack heap_sites_stack(const struct heap_sites *h, uint32_t id);
-
 /*
  * Adds the types and samples of Go's own heap profile to *ret, whose identity the caller has set.
- * It borrows from h, which was made of p.  -ENOMEM.
+ * It borrows from p.  -ENOMEM.
  */
-int heap_sites_profile(const struct heap_profile *p, const struct heap_sites *h,
+int heap_sites_profile(const struct heap_profile *p, struct symbols *s,
 		       struct profile *ret) _must_check_;
 
 #endif
