@@ -297,6 +297,17 @@ static void on_stop(void *arg)
 
 /* ---- what goes out ---- */
 
+/* What was lost or refused belongs to no process alone: each row tells it. */
+static void add_own_account(const struct session *s, struct snapshot *snap)
+{
+	for (size_t i = 0; i < snap->n; i++)
+		snap->processes[i].observer = (struct snapshot_observer){
+			.refused = s->watch.refused,
+			.malformed = ring_malformed(s->ring),
+			.tasks_lost = probe_tasks_lost(s->probe),
+		};
+}
+
 static int show(struct session *s, int (*fn)(struct session *, const struct snapshot *, void *))
 {
 	struct snapshot *snap = NULL;
@@ -307,6 +318,7 @@ static int show(struct session *s, int (*fn)(struct session *, const struct snap
 	err = model_snapshot(s->model, s->end_ns ? s->end_ns : clock_now_ns(), &snap);
 	if (err)
 		return log_err(err, "cannot make a snapshot");
+	add_own_account(s, snap);
 	err = fn(s, snap, s->opts->arg);
 	snapshot_free(snap);
 	return err;
@@ -427,12 +439,21 @@ static int start_loop(struct session *s)
 	return err;
 }
 
+/* Who was started with nohup(1) outlives its terminal. */
+static bool is_hangup_ignored(void)
+{
+	struct sigaction old;
+
+	return !sigaction(SIGHUP, NULL, &old) && old.sa_handler == SIG_IGN;
+}
+
 /* Before anything is attached, so that an early Ctrl-C still ends in order. */
 static int catch_signals(struct session *s)
 {
 	static const int signals[] = { SIGINT, SIGTERM, SIGHUP };
+	size_t n = ARRAY_SIZE(signals) - is_hangup_ignored();
 
-	for (size_t i = 0; i < ARRAY_SIZE(signals); i++) {
+	for (size_t i = 0; i < n; i++) {
 		int err = loop_add_signal(s->loop, signals[i], on_stop, s);
 
 		if (err)

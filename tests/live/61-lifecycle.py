@@ -47,6 +47,24 @@ def killed_observer():
         lib.equal(want["births"], 1009, "kill -9: the target went on")
 
 
+def hangup_of_nohup():
+    """With nohup the observer outlives its terminal; without, the hang-up ends it in order."""
+    with lib.Program(count_path(NEW), "-n", "307") as prog:
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as nohup does, and children inherit it
+        watcher = lib.Gotide("report", "--for", "5m", "-j", str(prog.pid))
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
+        watcher.proc.send_signal(signal.SIGHUP)
+        want = prog.ask("go")
+        watcher.interrupt()
+        _, out, err = watcher.finish()
+        if lib.check(out, f"nohup: {err}"):
+            born_matches("nohup", lib.reports(out)[prog.pid], want)
+        watcher = lib.Gotide("report", "--for", "5m", "-j", str(prog.pid))
+        watcher.proc.send_signal(signal.SIGHUP)
+        status, out, err = watcher.finish()
+        lib.check(status in (0, 3) and out, f"hang-up: status {status}: {err}")
+
+
 def exits_while_watched():
     with lib.Program(count_path(NEW), "-n", "499") as prog:
         watcher = lib.Gotide("report", "--for", "5m", "-j", str(prog.pid))
@@ -176,6 +194,7 @@ def main():
     lib.need_root()
     lib.build(["count", "storm"], ["stripped"], [OLD, NEW])
     killed_observer()
+    hangup_of_nohup()
     exits_while_watched()
     shared_binary()
     lost_binaries()

@@ -212,8 +212,10 @@ static void test_books_of_the_stream(void **state)
 		st.lost[i] = 10;
 		st.bad[i] = 1;
 	}
+	st.stacks_lost = 7;
 	process_counters(p, &st);
 	picture(p, &snap);
+	assert_int_equal(snap.stacks_lost, 7);
 	assert_int_equal(snap.sampled_out, 400);
 	assert_int_equal(snap.lost, 40);
 	assert_int_equal(snap.bad, 4);
@@ -373,6 +375,12 @@ static void test_exit(void **state)
 	(void)state;
 	count(p, 1, 5, 0);
 	assert_int_equal(process_tick(p, 1001 * S), 0);
+	struct event oom = { .kind = WIRE_OOM, .pid = 7, .ts_ns = 1002 * S };
+
+	picture(p, &snap);
+	assert_false(snap.is_oom_victim);
+	picture_free(&snap);
+	assert_int_equal(process_event(p, &oom), 0);
 	process_exited(p, 1002 * S, 256);
 	/* the last counters still come, then nothing more */
 	count(p, 1, 9, 0);
@@ -380,7 +388,7 @@ static void test_exit(void **state)
 	count(p, 1, 99, 0);
 	assert_int_equal(process_tick(p, 1004 * S), 0);
 	assert_int_equal(process_snapshot(p, 1010 * S, &snap), 0);
-	assert_true(snap.has_exited && snap.exit_code == 256);
+	assert_true(snap.has_exited && snap.exit_code == 256 && snap.is_oom_victim);
 	assert_true(snap.now_ns == 1002 * S);
 	assert_int_equal(series_count(snap.sites[0].live_series), 3);
 	picture_free(&snap);

@@ -340,6 +340,9 @@ static inline void fixture_heap(struct fixture *f)
 	f->process.sampled_out = 250;
 	f->process.census_torn = 3;
 	f->process.census_corrections = 2;
+	f->process.is_oom_victim = true;
+	f->process.stacks_lost = 5;
+	f->process.observer = (struct snapshot_observer){ 3, 11, 13 };
 
 	struct finding *n = fixture_finding(f, VERDICT_HEAP_RETENTION, 0.87);
 

@@ -362,6 +362,9 @@ int process_event(struct process *p, const struct event *ev)
 			if (ev->rss.bytes[i] >= 0)
 				p->rss_bytes[i] = ev->rss.bytes[i];
 		return 0;
+	case WIRE_OOM:
+		p->is_oom_victim = true;
+		return 0;
 	case WIRE_EXIT:
 		process_exited(p, ev->ts_ns, ev->task.exit_code);
 		return 0;
@@ -685,6 +688,7 @@ static void snapshot_cost(const struct process *p, struct snapshot_process *ret)
 {
 	ret->received = p->received;
 	ret->hooks_on = p->hooks_on;
+	ret->stacks_lost = p->state.stacks_lost;
 	ret->cost_s = -1;
 	ret->target_cpu_s = p->cpu_s >= 0 ? p->cpu_s - p->first_cpu_s : -1;
 	for (int i = 0; i < WIRE_HOOK_BOOKED; i++) {
@@ -759,6 +763,7 @@ int process_snapshot(struct process *p, uint64_t now_ns, struct snapshot_process
 		.is_stripped = p->is_stripped,
 		.has_exited = p->has_exited,
 		.exit_code = p->exit_code,
+		.is_oom_victim = p->is_oom_victim,
 		.start_ns = p->start_ns,
 		.now_ns = p->has_exited && p->exit_ns < now_ns ? p->exit_ns : now_ns,
 		.is_park_watched = p->is_park_watched,

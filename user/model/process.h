@@ -14,7 +14,8 @@
 struct process {
 	pid_t pid; /* key */
 	char *comm, *exe, *go_version, *module, *container, *pod;
-	bool is_stripped, is_park_watched, has_exited, is_closed; /* closed: ticked after exit */
+	bool is_stripped, is_park_watched, has_exited, is_oom_victim,
+		is_closed; /* closed: ticked after exit */
 	bool has_census, has_state;
 	int exit_code;
 	uint32_t hooks_on;

@@ -106,6 +106,13 @@ struct snapshot_reason {
 			  */
 };
 
+/* What the observer itself left out or could not use, over all processes. */
+struct snapshot_observer {
+	uint64_t refused; /* Go processes that could not be watched */
+	uint64_t malformed; /* records that made no sense */
+	uint64_t tasks_lost; /* records of exec, exit and OOM kills: the ring was full */
+};
+
 struct snapshot_process {
 	pid_t pid;
 	const char *comm, *exe, *go_version;
@@ -114,6 +121,7 @@ struct snapshot_process {
 	const char *pod; /* NULL if none */
 	bool is_stripped, has_exited;
 	int exit_code; /* as wait(2) gives it; valid if has_exited */
+	bool is_oom_victim; /* the kernel, out of memory, chose to kill it */
 	uint64_t start_ns, now_ns; /* observation */
 
 	int64_t live, at_attach; /* goroutines without the runtime's own, as NumGoroutine(); -1 */
@@ -162,6 +170,8 @@ struct snapshot_process {
 
 	/* the observer's own account, over birth, death, park and ready records */
 	uint64_t received, sampled_out, lost, bad;
+	uint64_t stacks_lost; /* stacks that were due: the ring was full */
+	struct snapshot_observer observer; /* filled in by session */
 	uint64_t hits; /* probe hits, all hooks */
 	uint64_t hook_hits[WIRE_HOOK_BOOKED];
 	uint32_t hooks_on; /* 1 << enum wire_hook */

@@ -96,8 +96,7 @@ static int complete(struct watch *w, struct watched *p, struct model_census_outc
 		return err;
 	c.ts_ns = clock_now_ns();
 	model_census_end(w->model, p->pid, &c, ret);
-	log_debug("pid %d: census of %" PRIu64 " goroutines: %.1f ms of CPU in %.1f ms", p->pid,
-		  res->live, (double)p->census_cost_ns / NSEC_PER_MSEC,
+	log_debug("pid %d: census of %" PRIu64 " goroutines in %.1f ms", p->pid, res->live,
 		  (double)(c.ts_ns - p->census_begun_ns) / NSEC_PER_MSEC);
 	if (ret->corrected)
 		log_verbose("pid %d (%s): the census corrects the population of %u go statement%s",

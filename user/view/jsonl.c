@@ -272,6 +272,7 @@ static struct json_object *events_of(const struct snapshot_process *p)
 	add(o, "sampled_out", count(p->sampled_out));
 	add(o, "lost", count(p->lost));
 	add(o, "bad", count(p->bad));
+	add(o, "stacks_lost", count(p->stacks_lost));
 	return o;
 }
 
@@ -308,6 +309,16 @@ static struct json_object *timers_of(const struct snapshot_timers *t)
 	add(o, "periodic", count(t->periodic));
 	add(o, "partial", flag(t->is_partial));
 	add(o, "top", top);
+	return o;
+}
+
+static struct json_object *observer_of(const struct snapshot_observer *own)
+{
+	struct json_object *o = json_object_new_object();
+
+	add(o, "processes_refused", count(own->refused));
+	add(o, "records_malformed", count(own->malformed));
+	add(o, "tasks_lost", count(own->tasks_lost));
 	return o;
 }
 
@@ -365,6 +376,8 @@ struct json_object *jsonl_process(const struct snapshot_process *p, const struct
 	add(o, "hooks", hooks_of(p));
 	add(o, "census", census_of(p));
 	add(o, "timers", timers_of(p->timers));
+	add(o, "oom_killed", flag(p->is_oom_victim));
+	add(o, "observer", observer_of(&p->observer));
 	return o;
 }
 

@@ -349,7 +349,8 @@ static void print_where_from(struct view_out *o, const struct snapshot_process *
 	if (*view_name(name, p->pod))
 		account(o, "pod", "%s", name);
 	if (p->has_exited && WIFSIGNALED(p->exit_code))
-		account(o, "exited", "killed by signal %d", WTERMSIG(p->exit_code));
+		account(o, "exited", "killed by signal %d%s", WTERMSIG(p->exit_code),
+			p->is_oom_victim ? ": the kernel was out of memory" : "");
 	else if (p->has_exited)
 		account(o, "exited", "with status %d", WEXITSTATUS(p->exit_code));
 }
@@ -489,20 +490,27 @@ static void print_own_account(struct view_out *o, const struct snapshot_process 
 
 static void print_left_out(struct view_out *o, const struct snapshot_process *p)
 {
-	char list[512] = "", words[128];
+	const struct {
+		uint64_t n;
+		const char *what;
+	} rows[] = {
+		{ p->census_torn, "goroutines that changed while they were read" },
+		{ p->census_unread, "that could not be read" },
+		{ p->census_corrections,
+		  "populations that the census found miscounted, and set right" },
+		{ p->sites_folded, "go statements that share one row" },
+		{ p->stacks_lost, "stacks that the ring buffer had no room for" },
+		{ p->observer.refused, "Go processes that could not be watched" },
+		{ p->observer.malformed, "records that made no sense" },
+		{ p->observer.tasks_lost,
+		  "starts or ends of processes that the ring buffer had no room for" },
+	};
+	char list[1024] = "", words[128];
 
-	snprintf(words, sizeof(words), "%" PRIu64 " goroutines that changed while they were read",
-		 p->census_torn);
-	list_add(list, sizeof(list), p->census_torn, words);
-	snprintf(words, sizeof(words), "%" PRIu64 " that could not be read", p->census_unread);
-	list_add(list, sizeof(list), p->census_unread, words);
-	snprintf(words, sizeof(words),
-		 "%" PRIu64 " populations that the census found miscounted, and set right",
-		 p->census_corrections);
-	list_add(list, sizeof(list), p->census_corrections, words);
-	snprintf(words, sizeof(words), "%" PRIu64 " go statements that share one row",
-		 p->sites_folded);
-	list_add(list, sizeof(list), p->sites_folded, words);
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		snprintf(words, sizeof(words), "%" PRIu64 " %s", rows[i].n, rows[i].what);
+		list_add(list, sizeof(list), rows[i].n, words);
+	}
 	if (list[0])
 		view_wrap(o, VIEW_PLAIN, "  Left out:  ", list);
 }

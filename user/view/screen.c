@@ -40,6 +40,7 @@ struct screen {
 	unsigned int page; /* rows of the last picture that scroll */
 	unsigned int columns; /* of the last picture, for the detail's wrapping */
 	uint64_t received, lost, sampled_ns;
+	uint64_t refused; /* Go processes that could not be watched */
 	double events_per_s;
 };
 
@@ -129,18 +130,24 @@ static const struct entry *selected_entry(const struct screen *s)
 /* Totals of all processes, and events per second since the last sample. */
 static void count_events(struct screen *s, const struct snapshot *snap)
 {
-	uint64_t received = 0, lost = 0;
+	uint64_t received = 0, lost = 0, refused = 0, unseen = 0;
 
 	for (size_t i = 0; i < snap->n; i++) {
-		received += snap->processes[i].received;
-		lost += snap->processes[i].lost;
+		const struct snapshot_process *p = &snap->processes[i];
+
+		received += p->received;
+		lost += p->lost + p->stacks_lost;
+		/* Each process tells the same of the observer. */
+		refused = MAX(refused, p->observer.refused);
+		unseen = MAX(unseen, p->observer.malformed + p->observer.tasks_lost);
 	}
 	/* A process that ended takes its share out of the sum. */
 	if (s->sampled_ns && snap->now_ns > s->sampled_ns && received >= s->received)
 		s->events_per_s = (double)(received - s->received) /
 				  ((double)(snap->now_ns - s->sampled_ns) / 1e9);
 	s->received = received;
-	s->lost = lost;
+	s->lost = lost + unseen;
+	s->refused = refused;
 	s->sampled_ns = snap->now_ns;
 }
 
@@ -285,14 +292,17 @@ static void line_set(struct screen_line *l, unsigned int columns, enum view_styl
 static void draw_title(const struct screen *s, const char *clock, unsigned int columns,
 		       struct screen_line *ret)
 {
-	char text[256], rate[TEXT_HUMAN_MAX];
+	char text[256], rate[TEXT_HUMAN_MAX], refused[64] = "";
 	size_t leaking = 0;
 
 	for (size_t i = 0; i < s->n; i++)
 		leaking += verdict_kind_is_leak(s->order[i]->kind);
+	if (s->refused)
+		snprintf(refused, sizeof(refused), "  refused %" PRIu64, s->refused);
 	snprintf(text, sizeof(text),
-		 "gotide %s  %zu Go process%s, %zu leaking  events %s/s  lost %" PRIu64, clock,
-		 s->n, s->n == 1 ? "" : "es", leaking, text_count(rate, s->events_per_s), s->lost);
+		 "gotide %s  %zu Go process%s, %zu leaking  events %s/s  lost %" PRIu64 "%s", clock,
+		 s->n, s->n == 1 ? "" : "es", leaking, text_count(rate, s->events_per_s), s->lost,
+		 refused);
 	line_set(ret, columns, leaking ? VIEW_BAD : VIEW_BOLD, text);
 }
 
