@@ -688,6 +688,53 @@ static void test_too_early(void **state)
 	sim_release(&s);
 }
 
+/* A leak too slow or too young to be one for certain: not known is no "healthy". */
+static void test_open(void **state)
+{
+	static const struct {
+		const char *name;
+		double d;
+	} open[] = { { "leak 5/s", 11 }, { "leak at random", 12 }, { "leak 6/min", 60 } };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(open); i++) {
+		struct sim s;
+		struct verdict v;
+		size_t k = 0;
+
+		while (strcmp(patterns[k].name, open[i].name))
+			k++;
+		observe(&s, &patterns[k], open[i].d, 1, &(struct view){ 0 });
+		struct snapshot *snap = sim_snapshot(&s);
+
+		verdict_of(&snap->processes[0], &v);
+		if (v.kind != VERDICT_GOROUTINE_LEAK)
+			assert_int_equal(v.kind, VERDICT_WARMING_UP);
+		assert_true(are_lines(&v));
+		snapshot_free(snap);
+		sim_release(&s);
+	}
+}
+
+/* First and last are what they are everywhere: at the beginning and at the end. */
+static void test_pressure_in_full(void **state)
+{
+	struct sim s;
+	struct verdict v;
+
+	(void)state;
+	observe(&s, &patterns[11], 60, 1, &(struct view){ 0 });
+	struct snapshot *snap = sim_snapshot(&s);
+
+	verdict_of(&snap->processes[0], &v);
+	assert_int_equal(v.kind, VERDICT_PRESSURE);
+	assert_int_equal(v.findings[0].unit, VERDICT_GOROUTINES);
+	assert_true(fabs(v.findings[0].last - (double)snap->processes[0].live) < 1);
+	assert_non_null(strstr(v.findings[0].evidence[2], "it came back down"));
+	snapshot_free(snap);
+	sim_release(&s);
+}
+
 static void test_kinds(void **state)
 {
 	(void)state;
@@ -718,6 +765,8 @@ int main(void)
 		cmocka_unit_test(test_heap_of_leaked_goroutines),
 		cmocka_unit_test(test_finding_in_full),
 		cmocka_unit_test(test_too_early),
+		cmocka_unit_test(test_open),
+		cmocka_unit_test(test_pressure_in_full),
 		cmocka_unit_test(test_kinds),
 	};
 

@@ -346,6 +346,7 @@ static inline void fixture_heap(struct fixture *f)
 
 	struct finding *n = fixture_finding(f, VERDICT_HEAP_RETENTION, 0.87);
 
+	n->unit = VERDICT_BYTES;
 	n->first = 12 << 20;
 	n->last = 40 << 20;
 	n->per_min = 28 << 20;
@@ -353,6 +354,7 @@ static inline void fixture_heap(struct fixture *f)
 	snprintf(n->evidence[0], VERDICT_LINE_MAX, "The heap's floor rose after each of 12 GCs.");
 	n->n_evidence = 1;
 	n = fixture_finding(f, VERDICT_OOM_RISK, 0.6);
+	n->unit = VERDICT_BYTES;
 	n->first = 50 << 20;
 	n->last = 72 << 20;
 	n->per_min = 44 << 20;

@@ -12,6 +12,7 @@
 #include "base/text.h"
 #include "trend/detect.h"
 #include "trend/pile.h"
+#include "trend/wave.h"
 
 /* Below this nothing is judged: a start-up looks like anything. */
 #define OBSERVED_MIN_S 10.0
@@ -75,27 +76,28 @@ static const struct detect_rules heap_rules = {
 /* Growth that goes on slower than this part of the whole's has ended. */
 #define STILL_RISING 0.1
 
-/* A wave: what rose by this factor and amount, and came back by most of it. */
-#define WAVE_FACTOR	2.0
+/* What rises by this and comes back is a wave. */
 #define WAVE_GOROUTINES 100
 #define WAVE_BYTES	(8 << 20)
-#define WAVE_BACK	0.7
-#define WAVE_CORRELATED 0.5
-#define RATE_PAIRS_MIN	5
+
+/* A site that grew by so many, and where hardly any ended, is not called healthy early on. */
+#define OPEN_MIN   5
+#define OPEN_FOR_S 120.0
 
 static const struct {
 	const char *name;
 	bool is_leak;
+	enum verdict_unit unit;
 } kinds[VERDICT_KIND_MAX] = {
-	[VERDICT_HEALTHY] = { "healthy", false },
-	[VERDICT_WARMING_UP] = { "warming-up", false },
-	[VERDICT_PRESSURE] = { "pressure", false },
-	[VERDICT_RUNTIME_HELD] = { "runtime-held", false },
-	[VERDICT_OOM_RISK] = { "oom-risk", false },
-	[VERDICT_FD_LEAK] = { "fd-leak", true },
-	[VERDICT_OFF_HEAP_GROWTH] = { "off-heap-growth", true },
-	[VERDICT_HEAP_RETENTION] = { "heap-retention", true },
-	[VERDICT_GOROUTINE_LEAK] = { "goroutine-leak", true },
+	[VERDICT_HEALTHY] = { "healthy", false, VERDICT_GOROUTINES },
+	[VERDICT_WARMING_UP] = { "warming-up", false, VERDICT_GOROUTINES },
+	[VERDICT_PRESSURE] = { "pressure", false, VERDICT_GOROUTINES }, /* or what rose */
+	[VERDICT_RUNTIME_HELD] = { "runtime-held", false, VERDICT_BYTES },
+	[VERDICT_OOM_RISK] = { "oom-risk", false, VERDICT_BYTES },
+	[VERDICT_FD_LEAK] = { "fd-leak", true, VERDICT_FILES },
+	[VERDICT_OFF_HEAP_GROWTH] = { "off-heap-growth", true, VERDICT_BYTES },
+	[VERDICT_HEAP_RETENTION] = { "heap-retention", true, VERDICT_BYTES },
+	[VERDICT_GOROUTINE_LEAK] = { "goroutine-leak", true, VERDICT_GOROUTINES },
 };
 
 const char *verdict_kind_str(enum verdict_kind k)
@@ -116,6 +118,7 @@ struct judging {
 	double leaked; /* goroutines, by the leaks found */
 	bool is_slowing; /* something rose, and still does a little */
 	bool is_undecided; /* something rises whose end is not in sight */
+	const struct snapshot_site *open; /* grew, and it is too early to tell; NULL: none */
 	struct detect heap;
 	bool is_heap_judged;
 	double inuse_first, inuse_last; /* bytes of heap in use, if too few GCs were seen */
@@ -153,7 +156,7 @@ static struct finding *finding_add(struct verdict *v, enum verdict_kind kind, do
 		return NULL;
 	struct finding *f = &v->findings[v->n_findings++];
 
-	*f = (struct finding){ .kind = kind, .horizon_s = horizon_s };
+	*f = (struct finding){ .kind = kind, .unit = kinds[kind].unit, .horizon_s = horizon_s };
 	return f;
 }
 
@@ -404,10 +407,23 @@ static bool judge_growth(struct judging *j, const struct snapshot_site *s)
 	return true;
 }
 
+/* It may fill up like a pool or go on like a leak: nobody can know yet. */
+static bool is_open(const struct judging *j, const struct snapshot_site *s)
+{
+	return j->observed_s < OPEN_FOR_S && s->born_lately > 0 &&
+	       s->live - s->at_attach >= OPEN_MIN &&
+	       (double)s->died <= ENDED_LATE_MAX * (double)s->born;
+}
+
 static void judge_site(struct judging *j, const struct snapshot_site *s)
 {
-	if (!s->is_system && !judge_growth(j, s))
-		judge_pile(j, s);
+	size_t before = j->v->n_findings;
+
+	if (s->is_system || judge_growth(j, s))
+		return;
+	judge_pile(j, s);
+	if (j->v->n_findings == before && !j->open && is_open(j, s))
+		j->open = s;
 }
 
 /* ---- heap-retention ---- */
@@ -506,24 +522,30 @@ static void heap_of_leak(struct judging *j)
 	    text_bytes(w.c, (uint64_t)(d->growth / j->leaked)));
 }
 
-static void pressure_found(struct judging *j, const char *what, const char *rate, double first,
-			   double last, double horizon_s, double correlation, bool is_back)
+static void advise_pressure(struct finding *f, bool is_back)
 {
-	struct finding *f = finding_add(j->v, VERDICT_PRESSURE, horizon_s);
-
-	if (!f)
-		return;
-	f->first = first;
-	f->last = last;
-	f->confidence = isnan(correlation) ? 0.6 : fmin(0.9, 0.4 + 0.5 * fabs(correlation));
-	if (isnan(correlation))
-		say(f, "%s rose no more than %s did", what, rate);
-	else
-		say(f, "%s follows %s (correlation %.2f)", what, rate, correlation);
 	say(f, is_back ? "it came back down when the load fell" : "it has not come back down yet");
 	snprintf(f->advice, sizeof(f->advice), "%s",
 		 is_back ? "nothing leaks here; size the limits for the peak"
 			 : "observe until after the load has fallen, or under a steady load");
+}
+
+/* More work explains it: what is in flight is held. */
+static void heap_of_work(struct judging *j)
+{
+	const struct detect *d = &j->heap;
+	struct finding *f = finding_add(j->v, VERDICT_PRESSURE, d->span_s);
+
+	if (!f)
+		return;
+	f->unit = VERDICT_BYTES;
+	f->first = d->first;
+	f->last = d->last;
+	f->gcs = j->p->gc_seen;
+	set_rate(f, &d->slope, 1);
+	f->confidence = 0.6;
+	say(f, "heap live after GC rose no more than the allocation rate did");
+	advise_pressure(f, false);
 }
 
 /* What no GC has looked at yet: it is not known whether the growth is garbage. */
@@ -562,73 +584,46 @@ static void judge_heap(struct judging *j)
 	if (j->leaked > 0 && d->growth / j->leaked <= HEAP_PER_LEAK_MAX)
 		heap_of_leak(j);
 	else if (is_explained_by_work(j, d))
-		pressure_found(j, "heap live after GC", "the allocation rate", d->first, d->last,
-			       d->span_s, NAN, false);
+		heap_of_work(j);
 	else
 		heap_found(j);
 }
 
 /* ---- pressure ---- */
 
-struct wave {
-	double low, peak, last, correlation, span_s;
-};
-
-/* Points of both series at the same times. */
-static size_t paired(const struct series *a, const struct series *b, double *x, double *y,
-		     double *ret_span_s)
+static void wave_found(struct judging *j, enum verdict_unit unit, const char *rate_name,
+		       const struct wave *w)
 {
-	uint32_t k = 0;
-	size_t n = 0;
-	uint64_t begun = 0;
+	const char *what =
+		unit == VERDICT_BYTES ? "heap live after GC" : "the number of goroutines";
+	struct finding *f = finding_add(j->v, VERDICT_PRESSURE, w->span_s);
+	struct words x;
 
-	for (uint32_t i = 0; i < series_count(a) && n < DETECT_POINTS_MAX; i++) {
-		uint64_t ts = series_at(a, i)->ts_ns;
-
-		while (k < series_count(b) && series_at(b, k)->ts_ns < ts)
-			k++;
-		if (k == series_count(b))
-			break;
-		if (series_at(b, k)->ts_ns != ts)
-			continue;
-		begun = n ? begun : ts;
-		*ret_span_s = seconds(ts - begun);
-		x[n] = series_at(a, i)->last;
-		y[n++] = series_at(b, k)->last;
-	}
-	return n;
-}
-
-static bool is_wave(const struct series3 *level, const struct series3 *rate, double least,
-		    struct wave *ret)
-{
-	const struct series *a = detect_horizon(level);
-	const struct series *b = &rate->h[a - level->h];
-	double x[DETECT_POINTS_MAX], y[DETECT_POINTS_MAX];
-	size_t n = paired(a, b, x, y, &ret->span_s);
-
-	if (n < 2 * RATE_PAIRS_MIN)
-		return false;
-	ret->correlation = stats_pearson(x, y, n);
-	ret->low = ret->peak = x[0];
-	ret->last = x[n - 1];
-	for (size_t i = 1; i < n; i++) {
-		ret->low = fmin(ret->low, x[i]);
-		ret->peak = fmax(ret->peak, x[i]);
-	}
-	return ret->peak - ret->low >= least && ret->peak >= WAVE_FACTOR * ret->low &&
-	       ret->correlation >= WAVE_CORRELATED;
-}
-
-static void judge_wave(struct judging *j, const char *what, const struct series3 *level,
-		       const char *rate_name, const struct series3 *rate, double least)
-{
-	struct wave w = { 0 };
-
-	if (!is_wave(level, rate, least, &w))
+	if (!f)
 		return;
-	pressure_found(j, what, rate_name, w.low, w.peak, w.span_s, w.correlation,
-		       w.last <= w.peak - WAVE_BACK * (w.peak - w.low));
+	f->unit = unit;
+	f->first = w->first;
+	f->last = w->last;
+	f->per_min = (w->last - w->first) / w->span_s * 60;
+	f->per_min_low = f->per_min_high = f->per_min;
+	f->confidence = fmin(0.9, 0.4 + 0.5 * fabs(w->correlation));
+	say(f, "%s follows %s (correlation %.2f)", what, rate_name, w->correlation);
+	if (unit == VERDICT_BYTES)
+		say(f, "it went from %s up to %s", text_bytes(x.a, (uint64_t)w->low),
+		    text_bytes(x.b, (uint64_t)w->peak));
+	else
+		say(f, "it went from %.0f up to %.0f", w->low, w->peak);
+	advise_pressure(f, w->is_back);
+}
+
+static void judge_waves(struct judging *j)
+{
+	struct wave w;
+
+	if (wave_find(j->p->live_series, j->p->birth_series, WAVE_GOROUTINES, &w))
+		wave_found(j, VERDICT_GOROUTINES, "the rate at which they start", &w);
+	if (wave_find(j->p->heap_live_series, j->p->alloc_series, WAVE_BYTES, &w))
+		wave_found(j, VERDICT_BYTES, "the allocation rate", &w);
 }
 
 /* ---- all together ---- */
@@ -686,6 +681,12 @@ static void summarise_quiet(const struct judging *j)
 	else if (j->is_undecided)
 		snprintf(v->summary, sizeof(v->summary),
 			 "long-lived goroutines increase, but they do end: observe for longer");
+	else if (j->open)
+		snprintf(v->summary, sizeof(v->summary),
+			 "%" PRId64 " more goroutines of %.80s (line %u), and hardly any ended: "
+			 "observe for longer than %s",
+			 j->open->live - j->open->at_attach, j->open->function, j->open->line,
+			 text_duration(w.a, j->observed_s));
 	else if (j->is_heap_open)
 		snprintf(v->summary, sizeof(v->summary),
 			 "the heap in use grew, %s -> %s, with too few GCs to judge it (%" PRIu64
@@ -724,19 +725,15 @@ void verdict_of(const struct snapshot_process *p, struct verdict *ret)
 	judge_heap(&j);
 	if (!j.is_heap_judged)
 		judge_unseen_heap(&j);
-	if (!ret->n_findings) {
-		judge_wave(&j, "the number of goroutines", p->live_series,
-			   "the rate at which they start", p->birth_series, WAVE_GOROUTINES);
-		judge_wave(&j, "heap live after GC", p->heap_live_series, "the allocation rate",
-			   p->alloc_series, WAVE_BYTES);
-	}
+	if (!ret->n_findings)
+		judge_waves(&j);
 	if (ret->n_findings) {
 		qsort(ret->findings, ret->n_findings, sizeof(ret->findings[0]), finding_order);
 		ret->kind = ret->findings[0].kind;
 		summarise_leak(ret);
 		return;
 	}
-	ret->kind = j.is_slowing || j.is_undecided || j.is_heap_open ? VERDICT_WARMING_UP
-								     : VERDICT_HEALTHY;
+	ret->kind = j.is_slowing || j.is_undecided || j.open || j.is_heap_open ? VERDICT_WARMING_UP
+									       : VERDICT_HEALTHY;
 	summarise_quiet(&j);
 }

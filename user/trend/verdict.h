@@ -26,17 +26,25 @@ const char *verdict_kind_str(enum verdict_kind k);
 /* Whether exit status 3 is due: goroutine-leak, heap-retention, off-heap-growth, fd-leak. */
 bool verdict_kind_is_leak(enum verdict_kind k);
 
+/* What first, last and per_min of a finding count. */
+enum verdict_unit {
+	VERDICT_GOROUTINES = 0,
+	VERDICT_BYTES,
+	VERDICT_FILES,
+};
+
 #define VERDICT_EVIDENCE_MAX 8
 #define VERDICT_LINE_MAX     200
 #define VERDICT_FINDINGS_MAX 16
 
 struct finding {
 	enum verdict_kind kind;
+	enum verdict_unit unit;
 	double confidence; /* 0..1 */
 	double horizon_s; /* of the observation that showed it */
 	const struct snapshot_site
 		*site; /* goroutine-leak; else NULL.  Borrowed from the snapshot */
-	double first, last; /* population, or floor in bytes */
+	double first, last; /* population, or floor, at the beginning and at the end */
 	double per_min; /* growth, same unit per minute */
 	double per_min_low, per_min_high; /* its interval, 90 % */
 	uint64_t born, died; /* goroutine-leak: within the horizon */

@@ -103,9 +103,11 @@ static struct json_object *finding_of(const struct finding *f)
 {
 	struct json_object *o = json_object_new_object();
 	bool is_goroutine = f->kind == VERDICT_GOROUTINE_LEAK;
-	const char *unit = is_goroutine			 ? "goroutines"
-			   : view_kind_is_bytes(f->kind) ? "bytes"
-							 : "files";
+	static const char *const units[] = {
+		[VERDICT_GOROUTINES] = "goroutines",
+		[VERDICT_BYTES] = "bytes",
+		[VERDICT_FILES] = "files",
+	};
 
 	add(o, "kind", jsonl_text(verdict_kind_str(f->kind)));
 	add(o, "confidence", jsonl_number(f->confidence));
@@ -120,7 +122,7 @@ static struct json_object *finding_of(const struct finding *f)
 	add(o, "wait_reason", jsonl_text(f->site ? f->site->wait_reason : NULL));
 	add(o, "stack", f->site ? stack_of(f->site->stack, f->site->stack_depth) : NULL);
 	add(o, "evidence", evidence_of(f));
-	add(o, "unit", jsonl_text(unit));
+	add(o, "unit", jsonl_text(units[f->unit]));
 	add(o, "per_min_low", jsonl_number(f->per_min_low));
 	add(o, "per_min_high", jsonl_number(f->per_min_high));
 	add(o, "gcs", is_goroutine ? NULL : count(f->gcs));

@@ -55,11 +55,10 @@ static void print_place(struct view_out *o, const struct snapshot_site *s)
 static void print_growth(struct view_out *o, const struct finding *f)
 {
 	char a[TEXT_HUMAN_MAX], b[TEXT_HUMAN_MAX], c[TEXT_HUMAN_MAX], d[TEXT_HUMAN_MAX];
-	bool is_bytes = view_kind_is_bytes(f->kind);
 	char reason[VIEW_NAME_MAX];
 
 	text_duration(d, f->horizon_s);
-	if (is_bytes) {
+	if (f->unit == VERDICT_BYTES) {
 		fprintf(o->f, "  %s -> %s in %s (%c%s/min)",
 			text_bytes(a, (uint64_t)fmax(0, f->first)),
 			text_bytes(b, (uint64_t)fmax(0, f->last)), d, f->per_min < 0 ? '-' : '+',
@@ -68,7 +67,7 @@ static void print_growth(struct view_out *o, const struct finding *f)
 			fprintf(o->f, "; %" PRIu64 " garbage collections seen", f->gcs);
 	} else {
 		fprintf(o->f, "  %.0f -> %.0f %s in %s (%+.0f/min)", f->first, f->last,
-			f->kind == VERDICT_FD_LEAK ? "open files" : "goroutines", d, f->per_min);
+			f->unit == VERDICT_FILES ? "open files" : "goroutines", d, f->per_min);
 	}
 	if (f->site && f->site->wait_reason)
 		fprintf(o->f, "; waiting: %s", view_name(reason, f->site->wait_reason));

@@ -133,8 +133,3 @@ enum view_style view_kind_style(enum verdict_kind k)
 		return VIEW_GOOD;
 	return k == VERDICT_WARMING_UP ? VIEW_DIM : VIEW_WARN;
 }
-
-bool view_kind_is_bytes(enum verdict_kind k)
-{
-	return k != VERDICT_GOROUTINE_LEAK && k != VERDICT_FD_LEAK;
-}

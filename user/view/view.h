@@ -64,7 +64,4 @@ const char *view_title(char buf[static VIEW_TITLE_MAX], enum verdict_kind k);
 /* The style in which a verdict of that kind is shown. */
 enum view_style view_kind_style(enum verdict_kind k);
 
-/* Whether first, last and per_min of a finding of that kind are bytes. */
-bool view_kind_is_bytes(enum verdict_kind k);
-
 #endif
