@@ -295,6 +295,26 @@ static void test_marks_of_the_account(void **state)
 	process_free(p);
 }
 
+/* What is live after garbage collection is not known before the first one. */
+static void test_no_gc_in_its_life(void **state)
+{
+	struct process *p = new_process(10);
+	struct account a;
+	struct snapshot_process snap;
+
+	(void)state;
+	account_clear(&a);
+	a.gc_cycles = 0;
+	a.heap_marked_bytes = 0;
+	read_account(p, &a);
+	assert_int_equal(process_tick(p, 1001 * S), 0);
+	picture(p, &snap);
+	assert_int_equal(snap.heap_live_bytes, -1);
+	assert_int_equal(snap.gc_cycles, 0);
+	picture_free(&snap);
+	process_free(p);
+}
+
 static void test_off_heap(void **state)
 {
 	struct process *p = new_process(10);
@@ -434,6 +454,7 @@ int main(void)
 		cmocka_unit_test(test_books_of_the_stream),
 		cmocka_unit_test(test_marks),
 		cmocka_unit_test(test_marks_of_the_account),
+		cmocka_unit_test(test_no_gc_in_its_life),
 		cmocka_unit_test(test_off_heap),
 		cmocka_unit_test(test_timers),
 		cmocka_unit_test(test_exit),

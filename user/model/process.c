@@ -525,7 +525,7 @@ static int tick_marks(struct process *p, uint64_t now_ns)
 	p->tick_gc_cycles = cycles;
 	if (p->has_state && p->state.mark_end_ns > p->last_mark_ns)
 		return mark_end(p, p->state.mark_end_ns, (int64_t)p->state.heap_live);
-	if (p->marks || hook_hits(p, WIRE_HOOK_MARK_END) || marked < 0)
+	if (p->marks || hook_hits(p, WIRE_HOOK_MARK_END) || marked < 0 || cycles <= 0)
 		return 0;
 	p->heap_live_bytes = marked;
 	return is_new ? mark_end(p, now_ns, marked) : 0;
