@@ -169,7 +169,7 @@ static void on_exec(struct session *s, pid_t pid, uint64_t ts_ns)
 	bool was_watched = p != NULL;
 
 	if (p)
-		watch_gone(&s->watch, p, ts_ns, 0);
+		watch_gone(&s->watch, p, ts_ns, -1);
 	/* At the end nothing begins, and what was found of the old program is still to be told. */
 	if (s->end_ns)
 		return;
@@ -263,13 +263,24 @@ static void tick(struct session *s, uint64_t now_ns)
 		log_debug("counters: %s", strerror(-err));
 }
 
+/* What wait(2) says of the command holds, even if its exit was not seen otherwise. */
+static bool reap_command(struct session *s)
+{
+	bool has_ended = spawn_reap(&s->spawn);
+	struct watched *p = s->spawn.pid > 0 ? watch_find(&s->watch, s->spawn.pid) : NULL;
+
+	if (has_ended && p)
+		watch_gone(&s->watch, p, clock_now_ns(), s->spawn.status);
+	return has_ended;
+}
+
 static bool is_over(struct session *s)
 {
 	switch (s->opts->whom) {
 	case SESSION_ALL:
 		return false;
 	case SESSION_COMMAND:
-		return spawn_reap(&s->spawn) && !watch_alive(&s->watch);
+		return reap_command(s) && !watch_alive(&s->watch);
 	case SESSION_NAMED:
 		break;
 	}
@@ -489,7 +500,7 @@ static void finish(struct session *s)
 	while (drain(s) > 0)
 		;
 	tick(s, s->end_ns);
-	(void)spawn_reap(&s->spawn); /* for its status, if it has one */
+	(void)reap_command(s); /* for its status, if it has one */
 }
 
 static int run(struct session *s)

@@ -35,6 +35,24 @@ static void stat_is_read(void **state)
 	assert_int_equal(st.utime_ticks, 731);
 	assert_int_equal(st.stime_ticks, 252);
 	assert_int_equal(st.start_ticks, 481516);
+	assert_int_equal(st.exit_code, 0);
+}
+
+static void status_of_one_that_has_ended(void **state)
+{
+#define TO_FIELD_22 "7 (a) Z 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 481519"
+	struct procfs_stat st;
+
+	(void)state;
+	assert_int_equal(procfs_stat_parse(TO_FIELD_22 " 23 24 25 26 27 28 29 30 31 32 33 34 35 36 "
+						       "37 38 39 40 41 42 43 44 45 46 47 48 49 50 "
+						       "51 512",
+					   &st),
+			 0);
+	assert_int_equal(st.start_ticks, 481519);
+	assert_int_equal(st.exit_code, 512);
+	assert_int_equal(procfs_stat_parse(TO_FIELD_22 " 23 24", &st), 0);
+	assert_int_equal(st.exit_code, -1);
 }
 
 static void comm_may_hold_anything(void **state)
@@ -511,6 +529,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(stat_is_read),
+		cmocka_unit_test(status_of_one_that_has_ended),
 		cmocka_unit_test(comm_may_hold_anything),
 		cmocka_unit_test(stat_that_is_cut_is_refused),
 		cmocka_unit_test(missing_process_is_esrch),

@@ -148,6 +148,30 @@ static void test_memory_is_set_in_columns(void **state)
 	free(open);
 }
 
+static void test_end_as_far_as_it_is_known(void **state)
+{
+	static const struct {
+		int exit_code;
+		const char *line;
+	} cases[] = {
+		{ 9, "    exited       killed by signal 9\n" },
+		{ 0x700, "    exited       with status 7\n" },
+		{ -1, "    exited       with a status that is not known\n" },
+	};
+	struct fixture f;
+
+	(void)state;
+	fixture_healthy(&f);
+	f.process.has_exited = true;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		f.process.exit_code = cases[i].exit_code;
+		char *text = report(&f, 100, false, false);
+
+		assert_non_null(strstr(text, cases[i].line));
+		free(text);
+	}
+}
+
 static void test_verbose_lists_all_sites(void **state)
 {
 	struct fixture f;
@@ -171,6 +195,7 @@ int main(void)
 		cmocka_unit_test(test_colour_only_if_asked),
 		cmocka_unit_test(test_prose_is_wrapped),
 		cmocka_unit_test(test_stack_says_which_it_is),
+		cmocka_unit_test(test_end_as_far_as_it_is_known),
 		cmocka_unit_test(test_memory_is_set_in_columns),
 		cmocka_unit_test(test_verbose_lists_all_sites),
 	};

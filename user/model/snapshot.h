@@ -120,7 +120,7 @@ struct snapshot_process {
 	const char *container; /* NULL if none */
 	const char *pod; /* NULL if none */
 	bool is_stripped, has_exited;
-	int exit_code; /* as wait(2) gives it; valid if has_exited */
+	int exit_code; /* as wait(2) gives it, -1 unknown; valid if has_exited */
 	bool is_oom_victim; /* the kernel, out of memory, chose to kill it */
 	uint64_t start_ns, now_ns; /* observation */
 

@@ -107,14 +107,19 @@ static int read_cgroup(const char *proc_root, pid_t pid, struct cgroup_memory *r
 	return err ? err : cgroup_memory(CGROUP_ROOT, text, ret);
 }
 
-/* An exit whose event was lost still shows: the pid is gone, a zombie, or somebody else's. */
-static bool still_there(struct watch *w, struct watched *p, double *ret_cpu_s)
+/*
+ * An exit whose event was lost still shows: the pid is gone, a zombie, or somebody else's.  Only a
+ * zombie tells its status.
+ */
+static bool still_there(struct watch *w, struct watched *p, double *ret_cpu_s, int *ret_exit_code)
 {
 	struct procfs_stat st;
 
-	if (procfs_stat(w->proc_root, p->pid, &st))
+	*ret_exit_code = -1;
+	if (procfs_stat(w->proc_root, p->pid, &st) || st.start_ticks != p->target.start_ticks)
 		return false;
-	if (st.state == 'Z' || st.state == 'X' || st.start_ticks != p->target.start_ticks)
+	*ret_exit_code = st.exit_code;
+	if (st.state == 'Z' || st.state == 'X')
 		return false;
 	*ret_cpu_s = (double)(st.utime_ticks + st.stime_ticks) / (double)sysconf(_SC_CLK_TCK);
 	return true;
@@ -165,11 +170,12 @@ void sample_readings(struct watch *w, struct watched *p)
 	struct account account;
 	struct snapshot_timers timers;
 	bool is_slow_turn = p->ticks % SAMPLE_SLOW_TICKS == 0;
+	int exit_code;
 
 	if (p->is_gone)
 		return;
-	if (!still_there(w, p, &r.cpu_s)) {
-		watch_gone(w, p, clock_now_ns(), -1);
+	if (!still_there(w, p, &r.cpu_s, &exit_code)) {
+		watch_gone(w, p, clock_now_ns(), exit_code);
 		return;
 	}
 	if (procfs_memory(w->proc_root, p->pid, &memory) == 0)

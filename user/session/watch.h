@@ -96,7 +96,10 @@ int watch_prepare(struct watch *w, const char *path, pid_t pid,
 
 struct watched *watch_find(const struct watch *w, pid_t pid);
 
-/* The process has exited, or its image was replaced: counting stops, its last figures stay. */
+/*
+ * The process has exited, or its image was replaced: counting stops, its last figures stay.
+ * exit_code as wait(2) gives it; -1: unknown, or replaced.
+ */
 void watch_gone(struct watch *w, struct watched *p, uint64_t ts_ns, int exit_code);
 
 /*

@@ -87,20 +87,23 @@ int procfs_stat_parse(const char *text, struct procfs_stat *ret)
 {
 	const char *open = strchr(text, '('), *close = strrchr(text, ')');
 	struct procfs_stat st;
-	const char *times, *start;
+	const char *times, *start, *code;
 	int ppid;
 
 	if (!open || !close || close < open)
 		return -EBADMSG;
 	if (sscanf(close + 1, " %c %d", &st.state, &ppid) != 2)
 		return -EBADMSG;
-	/* After the bracket comes " " and field 3: utime is field 14, starttime field 22. */
+	/* After the bracket comes " " and field 3: utime is 14, starttime 22, exit_code 52. */
 	times = skip_fields(close + 1, 12);
 	start = times ? skip_fields(times, 8) : NULL;
+	code = start ? skip_fields(start, 30) : NULL;
 	if (!start ||
 	    sscanf(times, "%" SCNu64 " %" SCNu64, &st.utime_ticks, &st.stime_ticks) != 2 ||
 	    sscanf(start, "%" SCNu64, &st.start_ticks) != 1)
 		return -EBADMSG;
+	if (!code || sscanf(code, "%d", &st.exit_code) != 1)
+		st.exit_code = -1; /* Linux 3.5 */
 	st.ppid = ppid;
 	text_scrub(st.comm, sizeof(st.comm), open + 1, (size_t)(close - open - 1));
 	*ret = st;

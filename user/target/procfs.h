@@ -18,6 +18,7 @@ struct procfs_stat {
 	pid_t ppid;
 	uint64_t utime_ticks, stime_ticks;
 	uint64_t start_ticks;
+	int exit_code; /* as wait(2) gives it, of one that has ended; -1: field not there */
 };
 int procfs_stat(const char *root, pid_t pid, struct procfs_stat *ret) _must_check_;
 /* The same from text: comm may hold blanks and brackets, so the last ")" ends it.  -EBADMSG. */

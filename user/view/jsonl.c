@@ -371,7 +371,7 @@ struct json_object *jsonl_process(const struct snapshot_process *p, const struct
 	add(o, "summary", jsonl_text(v->summary));
 	add(o, "module", jsonl_name(p->module));
 	add(o, "exited", flag(p->has_exited));
-	add(o, "exit_code", p->has_exited ? json_object_new_int(p->exit_code) : NULL);
+	add(o, "exit_code", jsonl_known(p->has_exited ? p->exit_code : -1));
 	add(o, "sites", sites_of(p));
 	add(o, "sites_folded", count(p->sites_folded));
 	add(o, "parked", parked_of(p));

@@ -347,9 +347,12 @@ static void print_where_from(struct view_out *o, const struct snapshot_process *
 		account(o, "container", "%s", name);
 	if (*view_name(name, p->pod))
 		account(o, "pod", "%s", name);
-	if (p->has_exited && WIFSIGNALED(p->exit_code))
-		account(o, "exited", "killed by signal %d%s", WTERMSIG(p->exit_code),
-			p->is_oom_victim ? ": the kernel was out of memory" : "");
+	const char *why = p->is_oom_victim ? ": the kernel was out of memory" : "";
+
+	if (p->has_exited && p->exit_code < 0)
+		account(o, "exited", "with a status that is not known%s", why);
+	else if (p->has_exited && WIFSIGNALED(p->exit_code))
+		account(o, "exited", "killed by signal %d%s", WTERMSIG(p->exit_code), why);
 	else if (p->has_exited)
 		account(o, "exited", "with status %d", WEXITSTATUS(p->exit_code));
 }
