@@ -22,6 +22,9 @@
  */
 #define SAMPLE_ROLLUP_TICKS 30
 #define SAMPLE_ROLLUP_BYTES (INT64_C(4) << 30)
+/* All processes' together, in one sample and in the last: the others come next time. */
+#define SAMPLE_ROLLUPS_NS      (50 * NSEC_PER_MSEC)
+#define SAMPLE_ROLLUPS_LAST_NS (2 * NSEC_PER_SEC)
 
 /* A walk over its timers, in the same way: some 75 ms for 100,000 of them. */
 #define SAMPLE_TIMERS_TICKS 5
@@ -139,7 +142,8 @@ static bool read_rollup(struct watch *w, struct watched *p, const struct procfs_
 {
 	uint64_t start_ns = clock_now_ns();
 
-	if ((p->ticks < p->rollup_at && !w->is_stopped) || memory->anon_bytes > SAMPLE_ROLLUP_BYTES)
+	if ((p->ticks < p->rollup_at && !w->is_stopped) || start_ns > w->rollups_until_ns ||
+	    memory->anon_bytes > SAMPLE_ROLLUP_BYTES)
 		return false;
 	int err = procfs_rollup(w->proc_root, p->pid, (uint64_t)MAX(account->heap_addr, 0), ret);
 
@@ -204,6 +208,8 @@ int sample_all(struct watch *w, uint64_t now_ns)
 	struct watched *p, *next;
 	int err = sample_counters(w);
 
+	w->rollups_until_ns =
+		clock_now_ns() + (w->is_stopped ? SAMPLE_ROLLUPS_LAST_NS : SAMPLE_ROLLUPS_NS);
 	HASH_ITER (hh, w->by_pid, p, next)
 		sample_readings(w, p);
 	model_tick(w->model, now_ns);
