@@ -35,10 +35,14 @@ def free_port():
         return s.getsockname()[1]
 
 
-def get(url):
+def get_bytes(url):
     request = urllib.request.Request(url, headers={"Connection": "close"})
     with urllib.request.urlopen(request, timeout=10) as answer:
-        return answer.read().decode()
+        return answer.read()
+
+
+def get(url):
+    return get_bytes(url).decode()
 
 
 @contextlib.contextmanager

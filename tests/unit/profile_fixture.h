@@ -24,7 +24,8 @@ enum {
 	PC_HOSTILE = 0x1700,
 	PC_NAMELESS = 0x1800,
 	PC_MALLOC = 0x1900,
-	PC_END = 0x1a00,
+	PC_SIGPANIC = 0x1a00,
+	PC_END = 0x1b00,
 	PC_C = 0x9000, /* no Go function */
 };
 
@@ -43,6 +44,7 @@ static const struct {
 	{ "main.<b>\"&amp;';\033[31m\xff\n\xef\xbf\xbf", "/src/<&\">.go", 5, false },
 	{ "", "", 0, false },
 	{ "runtime.mallocgc", "/go/src/runtime/malloc.go", 1000, false },
+	{ "runtime.sigpanic", "/go/src/runtime/signal_unix.go", 900, false },
 };
 
 static inline int fixture_func_at(void *arg, uint64_t pc, struct gofunc *ret)

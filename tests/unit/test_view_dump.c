@@ -52,7 +52,7 @@ static void fixture_deep(struct goroutines_fixture *f, uint32_t n, bool is_cut)
 
 	fixture_goroutines(f);
 	for (uint32_t i = 0; i < n; i++)
-		pcs[i] = AT(PC_MAIN + 1 + i);
+		pcs[i] = AT(PC_MAIN + 2 + i);
 	f->g[0].stack = fixture_stack(f->stacks, pcs, n, is_cut);
 }
 
@@ -75,8 +75,8 @@ static void test_middle_is_elided(void **state)
 	assert_int_equal(count(have, "main.main(...)"), 100);
 	assert_int_equal(count(have, "...13 frames elided...\n"), 1);
 	/* The 50 innermost are there, the 51st is not; the last is. */
-	assert_non_null(strstr(have, " +0x32\n...13 frames"));
-	assert_non_null(strstr(have, " +0x71\n"));
+	assert_non_null(strstr(have, " +0x33\n...13 frames"));
+	assert_non_null(strstr(have, " +0x72\n"));
 	free(have);
 	fixture_goroutines_release(&f);
 }
@@ -111,6 +111,25 @@ static void test_cut(void **state)
 	fixture_goroutines_release(&f);
 }
 
+/* What a fault interrupted, and what has not begun, are at the instruction itself. */
+static void test_no_return_address(void **state)
+{
+	struct goroutines_fixture f;
+	uint64_t fault[] = { AT(PC_SIGPANIC + 9), AT(PC_MAIN + 1), AT(PC_SERVE + 4) };
+	uint64_t fresh[] = { AT(PC_MAIN + 1), AT(PC_GOEXIT + 1) };
+
+	(void)state;
+	fixture_goroutines(&f);
+	f.g[0].stack = fixture_stack(f.stacks, fault, 3, false);
+	f.g[1].stack = fixture_stack(f.stacks, fresh, 2, false);
+	char *have = dump(&f, &new_go, 0, 2);
+
+	assert_int_equal(count(have, "main.main(...)\n\t/src/main.go:10\n"), 2);
+	assert_non_null(strstr(have, "Serve(...)\n\t/mod/web@v2.1.0/mux.go:80 +0x4\n"));
+	free(have);
+	fixture_goroutines_release(&f);
+}
+
 static void test_leaked(void **state)
 {
 	struct goroutines_fixture f;
@@ -131,7 +150,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_golden),	    cmocka_unit_test(test_middle_is_elided),
 		cmocka_unit_test(test_before_1_21), cmocka_unit_test(test_cut),
-		cmocka_unit_test(test_leaked),
+		cmocka_unit_test(test_leaked),	    cmocka_unit_test(test_no_return_address),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

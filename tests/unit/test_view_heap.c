@@ -14,7 +14,7 @@ struct facts {
 	struct heap heap;
 };
 
-static void fixture_timers(struct timers *t)
+static void facts_timers(struct timers *t)
 {
 	static const struct timer_group groups[] = {
 		{ .fn = AT(PC_SERVE),
@@ -58,7 +58,7 @@ static void facts_make(struct facts *x)
 		.outside_bytes = 7 << 20,
 		.residue_bytes = -(1 << 20),
 	};
-	fixture_timers(&x->timers);
+	facts_timers(&x->timers);
 	x->heap = (struct heap){
 		.pid = 7,
 		.comm = "shop",

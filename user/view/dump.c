@@ -77,13 +77,34 @@ static void visit(struct window *w, const struct symbol_frame *frame, uint64_t o
 	w->n++;
 }
 
+/* Whether what it is on top of was interrupted there, and has not called it. */
+static bool is_injected(const char *function)
+{
+	return !strcmp(function, "runtime.sigpanic") || !strcmp(function, "runtime.asyncPreempt") ||
+	       !strncmp(function, "runtime.debugCall", 17);
+}
+
+/*
+ * Where a call was injected, and where a goroutine is about to begin, the address is no return
+ * address, but was put down one higher to look like the others (census/unwind.h).
+ */
+static uint64_t offset_of(const struct symbol *s, const char *callee)
+{
+	bool is_higher = callee ? is_injected(callee) : s->offset == 1;
+
+	return s->offset - (is_higher && s->offset);
+}
+
 static void visit_all(struct window *w, struct symbols *symbols, const struct stack *stack)
 {
+	const char *callee = NULL;
+
 	for (uint32_t i = 0; i < stack->n; i++) {
 		const struct symbol *s = symbols_at(symbols, stack->pcs[i], false);
 
 		for (uint32_t k = 0; k < s->n; k++)
-			visit(w, &s->frames[k], s->offset);
+			visit(w, &s->frames[k], offset_of(s, callee));
+		callee = s->n ? s->frames[s->n - 1].function : NULL;
 	}
 }
 
