@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * stacks PID [PASSES [MS]]: a JSON object for each pass of one census: the counts and what it cost.
+ * stacks PID [PASSES [-]]: a JSON object for each pass of one census: the counts and what it cost.
  * With one pass also every goroutine with its frames; with more the last says the distinct stacks.
+ * With "-" each pass waits for a line on stdin.
  */
 #include <json-c/json.h>
 #include <limits.h>
@@ -161,16 +162,21 @@ static uint64_t wrong_starts(const struct target *t, const struct census *c)
 	return wrong;
 }
 
-static int run(const struct target *t, int passes, int ms)
+static int run(const struct target *t, int passes, bool waits)
 {
 	struct census_opts opts = { .want_stacks = true };
 	struct census *c = NULL;
 	int err = census_new(t->bin, t->bias, t->pid, &c);
 
 	for (int i = 0; i < passes && !err; i++) {
-		uint64_t start = cpu_us();
 		struct census_result r = { 0 };
 		struct json_object *o;
+		uint64_t start;
+		char line[8];
+
+		if (waits && !fgets(line, sizeof(line), stdin))
+			break;
+		start = cpu_us();
 
 		err = census_run(c, &opts, &r);
 		if (err)
@@ -184,8 +190,6 @@ static int run(const struct target *t, int passes, int ms)
 		puts(json_object_to_json_string_ext(o, JSON_C_TO_STRING_PLAIN));
 		fflush(stdout);
 		json_object_put(o);
-		if (ms)
-			nanosleep(&(struct timespec){ ms / 1000, ms % 1000 * 1000000 }, NULL);
 	}
 	census_free(c);
 	return err;
@@ -193,7 +197,7 @@ static int run(const struct target *t, int passes, int ms)
 
 int main(int argc, char **argv)
 {
-	long long pid = 0, passes = 1, ms = 0;
+	long long pid = 0, passes = 1;
 	struct target t;
 	enum target_reason reason = TARGET_GONE;
 	enum gobin_reason bin_reason = GOBIN_OK;
@@ -201,9 +205,8 @@ int main(int argc, char **argv)
 	int err;
 
 	if (argc < 2 || text_parse_int(argv[1], 1, INT_MAX, &pid) ||
-	    (argc > 2 && text_parse_int(argv[2], 1, 1000000, &passes)) ||
-	    (argc > 3 && text_parse_int(argv[3], 0, 100000, &ms))) {
-		fprintf(stderr, "usage: stacks PID [PASSES [MS-BETWEEN]]\n");
+	    (argc > 2 && text_parse_int(argv[2], 1, 1000000, &passes))) {
+		fprintf(stderr, "usage: stacks PID [PASSES [-]]\n");
 		return 2;
 	}
 	err = gobin_cache_new(1, &cache);
@@ -215,7 +218,7 @@ int main(int argc, char **argv)
 		gobin_cache_free(cache);
 		return 1;
 	}
-	err = run(&t, (int)passes, (int)ms);
+	err = run(&t, (int)passes, argc > 3);
 	if (err)
 		fprintf(stderr, "stacks: %s\n", strerror(-err));
 	target_release(&t);
