@@ -20,7 +20,6 @@ struct attempt {
 	struct greader_regs regs; /* as they were before */
 	struct walk_goroutine g;
 	enum unwind_end end;
-	bool was_read;
 };
 
 struct gather {
@@ -109,7 +108,6 @@ static void unwind_attempt(struct gather *g, struct attempt *a, const struct mem
 		.is_all = is_last,
 	};
 
-	a->was_read = r->ok;
 	a->end = UNWIND_BROKEN;
 	if (r->ok)
 		a->end = unwind(&g->code, &at, &stack, a->item->pcs, &a->item->n);
@@ -157,7 +155,6 @@ static int read_stacks(struct gather *g, struct mem *m, size_t n)
 		struct attempt *a = &g->attempts[i];
 
 		a->end = UNWIND_BROKEN;
-		a->was_read = true;
 		if (regs_are_plausible(&a->regs))
 			g->todo[left++] = a;
 	}
