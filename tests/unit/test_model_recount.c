@@ -12,19 +12,25 @@
 
 #define S NSEC_PER_SEC
 
-static struct process *new_process(uint32_t max_sites)
+static struct process *new_process_from(uint32_t max_sites, bool is_from_start)
 {
 	struct model_process_info info = {
 		.pid = 7,
 		.comm = "p",
 		.start_ns = 1000 * S,
 		.is_park_watched = true,
+		.is_from_start = is_from_start,
 		.resolver = { .site = sim_site_name, .frames = sim_frames, .reason = sim_reason },
 	};
 	struct process *p = NULL;
 
 	assert_int_equal(process_new(&info, max_sites, &p), 0);
 	return p;
+}
+
+static struct process *new_process(uint32_t max_sites)
+{
+	return new_process_from(max_sites, false);
 }
 
 static void count(struct process *p, unsigned int site, uint64_t births, uint64_t deaths)
@@ -102,6 +108,22 @@ static void test_first_census(void **state)
 	assert_int_equal(snap.census_torn, 3);
 	assert_int_equal(snap.census_passes, 1);
 	assert_int_equal(snap.census_corrections, 0);
+	picture_free(&snap);
+	process_free(p);
+}
+
+/* It has its status already and is not yet at the probe. */
+static void test_nobody_is_older_than_the_start(void **state)
+{
+	struct process *p = new_process_from(100, true);
+	struct snapshot_process snap;
+
+	(void)state;
+	assert_int_equal(pass(p, 1, 1).corrected, 0);
+	count(p, 1, 1, 0);
+	snap = picture(p);
+	assert_int_equal(snap.live, 1);
+	assert_int_equal(snap.at_attach, 0);
 	picture_free(&snap);
 	process_free(p);
 }
@@ -463,6 +485,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_first_census),
+		cmocka_unit_test(test_nobody_is_older_than_the_start),
 		cmocka_unit_test(test_what_moves_meanwhile_is_legal),
 		cmocka_unit_test(test_later_census_narrows),
 		cmocka_unit_test(test_disagreement_is_corrected_when_seen_twice),

@@ -46,6 +46,7 @@ struct model_process_info {
 	pid_t pid;
 	const char *comm, *exe, *go_version, *module, *container, *pod; /* copied; NULL: none */
 	bool is_stripped, is_park_watched;
+	bool is_from_start; /* counted from its first instruction on: no goroutine is older */
 	uint32_t hooks_on;
 	uint64_t start_ns;
 	struct model_resolver resolver;

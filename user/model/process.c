@@ -50,6 +50,7 @@ static void process_init(struct process *p, const struct model_process_info *inf
 	p->pid = info->pid;
 	p->is_stripped = info->is_stripped;
 	p->is_park_watched = info->is_park_watched;
+	p->is_from_start = info->is_from_start;
 	p->hooks_on = info->hooks_on;
 	p->start_ns = p->tick_ns = info->start_ns;
 	p->heap_live_bytes = p->tick_alloc_bytes = p->tick_gc_cycles = -1;

@@ -16,7 +16,7 @@ struct process {
 	char *comm, *exe, *go_version, *module, *container, *pod;
 	bool is_stripped, is_park_watched, has_exited, is_oom_victim,
 		is_closed; /* closed: ticked after exit */
-	bool has_census, has_state;
+	bool is_from_start, has_census, has_state;
 	int exit_code;
 	uint32_t hooks_on;
 	uint64_t start_ns, tick_ns, exit_ns;

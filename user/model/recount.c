@@ -20,7 +20,7 @@ void recount_begin(struct process *p, int64_t goids)
 	p->is_recounting = true;
 	p->census_goid = 0;
 	p->census_goids = goids;
-	if (!p->has_census)
+	if (!p->has_census && !p->is_from_start)
 		p->attach_goid = goids > 0 ? (uint64_t)goids : 0;
 	for_each_site(p, s)
 	{
@@ -109,10 +109,15 @@ static void settle(struct site *s, struct interval in)
 	site_rebase(s, base_middle(s, in));
 }
 
-/* At first: what was there when the observation began; fewer than none cannot have been. */
-static void settle_first(struct site *s, struct interval in)
+/*
+ * At first: what was there when the observation began; fewer than none cannot have been.  Nor can
+ * any in a process observed from its start: one that is found and not counted is being born.
+ */
+static void settle_first(const struct process *p, struct site *s, struct interval in)
 {
-	if (!s->is_other) {
+	if (p->is_from_start && s->gopc && !s->is_other) {
+		in = (struct interval){ 0, 0 };
+	} else if (!s->is_other) {
 		in.lo = MAX(in.lo, 0);
 		in.hi = MAX(in.hi, in.lo);
 	}
@@ -152,7 +157,7 @@ static bool judge(const struct process *p, struct site *s, uint64_t lost)
 	struct interval in = base_interval(s, lost);
 
 	if (!p->has_census) {
-		settle_first(s, in);
+		settle_first(p, s, in);
 	} else if (s->is_unsettled || (!s->gopc && !s->is_other)) {
 		/* Those without a go statement are extra Ms' in calls from C: no probe sees them.
 		 */

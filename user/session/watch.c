@@ -179,7 +179,8 @@ static int open_target(struct watch *w, pid_t pid, struct target *ret,
 	return refuse(ret_error, is_go, err, "pid %d: %s", pid, target_reason_str(reason));
 }
 
-static int add_to_model(struct watch *w, const struct watched *p, uint32_t hooks)
+static int add_to_model(struct watch *w, const struct watched *p, uint32_t hooks,
+			bool is_from_start)
 {
 	const struct target *t = &p->target;
 	const struct gobin_info *bin = gobin_info(t->bin);
@@ -192,6 +193,7 @@ static int add_to_model(struct watch *w, const struct watched *p, uint32_t hooks
 		.container = t->container[0] ? t->container : NULL,
 		.is_stripped = bin->is_stripped,
 		.is_park_watched = w->watch_parks && (hooks & 1u << WIRE_HOOK_PARK),
+		.is_from_start = is_from_start,
 		.hooks_on = hooks,
 		.start_ns = clock_now_ns(),
 	};
@@ -206,11 +208,12 @@ static int add_to_model(struct watch *w, const struct watched *p, uint32_t hooks
 }
 
 /* A slot may be there already: watch_prepare() made it before the process became this program. */
-static int count_target(struct watch *w, const struct watched *p)
+static int count_target(struct watch *w, const struct watched *p, bool *ret_from_start)
 {
 	int err = probe_target_add(w->probe, p->pid, p->target.bin);
 
-	return err == -EEXIST ? 0 : err;
+	*ret_from_start = err == -EEXIST;
+	return *ret_from_start ? 0 : err;
 }
 
 static const char *count_problem(int err)
@@ -228,18 +231,19 @@ static const char *count_problem(int err)
 static int start_watching(struct watch *w, struct watched *p, struct watch_error *ret_error)
 {
 	struct probe_error pe = { 0 };
+	bool is_from_start = false;
 	uint32_t hooks = 0;
 	int err = attach(w, p, &hooks, &pe);
 
 	if (err)
 		return refuse(ret_error, true, err, "pid %d (%s): cannot attach: %s", p->pid,
 			      p->target.comm, pe.text[0] ? pe.text : strerror(-err));
-	err = count_target(w, p);
+	err = count_target(w, p, &is_from_start);
 	if (err)
 		return refuse(ret_error, true, err, "pid %d (%s, %s): cannot count goroutines: %s",
 			      p->pid, p->target.comm, gobin_info(p->target.bin)->version.text,
 			      count_problem(err));
-	err = add_to_model(w, p, hooks);
+	err = add_to_model(w, p, hooks, is_from_start);
 	if (err) {
 		probe_target_remove(w->probe, p->pid);
 		return refuse(ret_error, true, err, "pid %d (%s): %s", p->pid, p->target.comm,
