@@ -93,6 +93,14 @@ static __always_inline struct wire_span_count *count_of(struct wire_span_site *s
 	return s->is_large ? &site->large : &site->small;
 }
 
+/* What the span adds to the variance; large ones stand for themselves alone and add nothing. */
+static __always_inline __u64 span_variance(const struct wire_span *s)
+{
+	__u64 w = 1ULL << (s->shift & 31);
+
+	return w * (w - 1) * s->pages * s->pages;
+}
+
 static __always_inline void span_book_free(__u32 slot, const struct wire_span *s)
 {
 	struct wire_span_site_key key = { .slot = slot, .stack = s->stack };
@@ -105,6 +113,7 @@ static __always_inline void span_book_free(__u32 slot, const struct wire_span *s
 	count_add(&c->frees, 1);
 	count_add(&c->free_spans, 1ULL << (s->shift & 31));
 	count_add(&c->free_pages, (__u64)s->pages << (s->shift & 31));
+	count_add(&c->variance, -span_variance(s));
 }
 
 /* The site of this stack: an old one, a new one, or where there is no room the one of all others.
@@ -166,6 +175,7 @@ static __noinline int span_keep(struct wire_span_state *st, struct span_new *n)
 	count_add(&c->allocs, 1);
 	count_add(&c->alloc_spans, 1ULL << (n->span.shift & 31));
 	count_add(&c->alloc_pages, pages);
+	count_add(&c->variance, span_variance(&n->span));
 	count_add(&st->kept, 1);
 	return 0;
 }

@@ -240,8 +240,13 @@ struct wire_span_count {
 	__u64 allocs, frees; /* spans kept, and those of them that were freed */
 	__u64 alloc_spans, free_spans; /* what they stand for */
 	__u64 alloc_pages, free_pages;
+	/*
+	 * Of alloc_pages - free_pages as an estimate, in pages squared: a span that is kept with
+	 * probability 1/w and stands for w adds w * (w - 1) times its pages squared while in use.
+	 */
+	__u64 variance;
 };
-_Static_assert(sizeof(struct wire_span_count) == 48, "wire_span_count");
+_Static_assert(sizeof(struct wire_span_count) == 56, "wire_span_count");
 
 #define WIRE_SPAN_DEPTH 32
 
@@ -252,7 +257,7 @@ struct wire_span_site {
 	__u32 is_cut; /* the stack is deeper */
 	__u64 pc[WIRE_SPAN_DEPTH]; /* return addresses, innermost first */
 };
-_Static_assert(sizeof(struct wire_span_site) == 360, "wire_span_site");
+_Static_assert(sizeof(struct wire_span_site) == 376, "wire_span_site");
 
 /* ---- ring records ---- */
 

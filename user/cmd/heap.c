@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * gotide heap: where the memory of a process is now: the account of the whole, the heap by
- * allocation site, the timers.  Nothing is attached: memory is read.
+ * allocation site, the timers.  Nothing is attached, memory is read; --spans is another matter.
  */
 #include "view/heap.h"
 
@@ -11,7 +11,9 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/text.h"
 #include "cmd/cmd.h"
+#include "cmd/heapspans.h"
 #include "cmd/opts.h"
 #include "cmd/process.h"
 #include "target/procfs.h"
@@ -26,13 +28,15 @@ enum {
 	KEY_PPROF,
 	KEY_SVG,
 	KEY_BASE,
+	KEY_SPANS,
+	KEY_FOR,
 };
 
 static const char *const base_types[BASELINE_VALUES] = { "inuse_objects", "inuse_space" };
 
 struct heap_cmd {
 	struct opts opts; /* first: what parses them is given the whole */
-	bool is_folded;
+	bool is_folded, is_spans;
 	const char *pprof, *svg, *base_name; /* files */
 	struct target target;
 	struct symbols *symbols;
@@ -70,6 +74,10 @@ static error_t parse_end(const struct heap_cmd *c, struct argp_state *state)
 		argp_error(state, "which process? give one PID or name");
 	else if (c->opts.is_json && c->is_folded)
 		argp_error(state, "--json and --folded exclude each other");
+	else if (c->is_spans && c->base_name)
+		argp_error(state, "--spans and --base exclude each other");
+	else if (c->opts.for_s > 0 && !c->is_spans)
+		argp_error(state, "--for is for --spans: without it nothing takes time");
 	return 0;
 }
 
@@ -93,6 +101,13 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case KEY_BASE:
 		c->base_name = arg;
 		return 0;
+	case KEY_SPANS:
+		c->is_spans = true;
+		return 0;
+	case KEY_FOR:
+		if (text_parse_duration(arg, &c->opts.for_s))
+			argp_error(state, "--for: '%s' is no duration such as 30s, 5m, 2h", arg);
+		return 0;
 	case ARGP_KEY_END:
 		return parse_end(c, state);
 	default:
@@ -105,6 +120,11 @@ static const struct argp_option options[] = {
 	  "Show what has grown since FILE, a heap profile that --pprof wrote, or that the program "
 	  "gave at /debug/pprof/heap",
 	  1 },
+	{ "for", KEY_FOR, "DURATION", 0, "With --spans: watch for DURATION (default 10s)", 2 },
+	{ "spans", KEY_SPANS, NULL, 0,
+	  "Probe the heap while it hands out and takes back memory, and show by allocation site "
+	  "what was allocated meanwhile and is still in use; for programs that keep no profile",
+	  2 },
 	{ "folded", KEY_FOLDED, NULL, 0, "Print folded stacks of the heap in use", 10 },
 	{ "pprof", KEY_PPROF, "FILE", 0, "Write a profile for 'go tool pprof' to FILE", 10 },
 	{ "svg", KEY_SVG, "FILE", 0, "Write a flame graph of the heap in use to FILE", 10 },
@@ -125,12 +145,13 @@ static const struct argp argp = {
 	.doc = "Show where the memory of a process is now: live heap, garbage, free, stacks, what "
 	       "is outside the Go runtime; the heap in use by allocation site, from the profile "
 	       "that the runtime keeps; the timers that are set.  The process is not stopped and "
-	       "no probe is attached.\v"
+	       "no probe is attached, except with --spans.\v"
 	       "Exit status: 0 done, 1 failed, 2 usage.\n\n"
 	       "Examples:\n"
 	       "  gotide heap shop\n"
 	       "  gotide heap --pprof before.pb.gz shop\n"
 	       "  gotide heap --base before.pb.gz shop\n"
+	       "  gotide heap --spans --for 1m shop\n"
 	       "  gotide heap -j shop | jq 'select(.type == \"site\")' | head\n",
 };
 
@@ -216,7 +237,8 @@ static const char *no_profile(int err)
 	case -ENODATA:
 		return "The program keeps no memory profile: it cannot reach runtime.MemProfile, "
 		       "so that the linker left it out, or it has set runtime.MemProfileRate to 0. "
-		       "A program that imports runtime/pprof, or net/http/pprof, has one.";
+		       "A program that imports runtime/pprof, or net/http/pprof, has one; "
+		       "gotide heap --spans finds out by probes what is allocated from now on.";
 	case -ENOENT:
 		return "Where the runtime keeps its memory profile was not found in this "
 		       "executable.";
@@ -338,6 +360,35 @@ static int make_sites(struct heap_cmd *c)
 	return err ? log_err(err, "%s", c->target.comm) : 0;
 }
 
+static int run_spans(struct heap_cmd *c)
+{
+	struct heap_spans spans = {
+		.opts = &c->opts,
+		.target = &c->target,
+		.pprof = c->pprof,
+		.svg = c->svg,
+		.is_folded = c->is_folded,
+		.is_quiet = is_quiet(c),
+	};
+
+	if (c->opts.for_s <= 0)
+		c->opts.for_s = HEAP_SPANS_FOR_S;
+	return heap_spans_show(&spans);
+}
+
+static int run_memory(struct heap_cmd *c)
+{
+	int err = read_all(c);
+
+	if (!err)
+		err = make_sites(c);
+	if (!err)
+		err = write_profiles(c);
+	if (!err && !is_quiet(c))
+		print(c);
+	return err;
+}
+
 static int heap_run(int argc, char **argv)
 {
 	_cleanup_(release) struct heap_cmd c = { 0 };
@@ -347,13 +398,7 @@ static int heap_run(int argc, char **argv)
 		return CMD_USAGE;
 	if (read_base(&c) || process_open(&c.opts, &c.target) || opts_open_output(&c.opts))
 		return CMD_FAILED;
-	err = read_all(&c);
-	if (!err)
-		err = make_sites(&c);
-	if (!err)
-		err = write_profiles(&c);
-	if (!err && !is_quiet(&c))
-		print(&c);
+	err = c.is_spans ? run_spans(&c) : run_memory(&c);
 	return opts_close_output(&c.opts, err ? CMD_FAILED : CMD_OK);
 }
 

@@ -118,10 +118,17 @@ double probe_spans_run_ns(struct probe *p)
 	return p->span_run_ns;
 }
 
-void spans_tune(struct spans_tuner *t, double kept_per_s, uint64_t in_use)
+void spans_tune(struct spans_tuner *t, uint64_t kept, double seconds, uint64_t in_use)
 {
-	for (; kept_per_s > SPANS_KEPT_PER_S && t->shift < SPANS_SHIFT_MAX; kept_per_s /= 2)
-		t->shift++;
+	double rate = seconds > 0 ? (double)kept / seconds : 0;
+
+	t->credit += SPANS_KEPT_PER_S * seconds - (double)kept;
+	t->credit = fmin(t->credit, SPANS_KEPT_CREDIT);
+	if (t->credit < 0) {
+		t->credit = 0;
+		for (; rate > SPANS_KEPT_PER_S && t->shift < SPANS_SHIFT_MAX; rate /= 2)
+			t->shift++;
+	}
 	/* So the next half of what room is left lasts twice as long as this one did. */
 	if (in_use < SPANS_MAX && in_use > t->full_mark + (SPANS_MAX - t->full_mark) / 2) {
 		t->shift = MIN(t->shift + 2, (unsigned int)SPANS_SHIFT_MAX);
@@ -135,7 +142,7 @@ static uint64_t left(uint64_t allocs, uint64_t frees)
 	return allocs > frees ? allocs - frees : 0;
 }
 
-struct spans_held spans_held(const struct wire_span_site *s, unsigned int shift)
+struct spans_held spans_held(const struct wire_span_site *s)
 {
 	uint64_t small_spans = left(s->small.alloc_spans, s->small.free_spans);
 	uint64_t small_bytes = left(s->small.alloc_pages, s->small.free_pages) * SPANS_PAGE_BYTES;
@@ -148,11 +155,13 @@ struct spans_held spans_held(const struct wire_span_site *s, unsigned int shift)
 
 	h.spans = h.large_spans + small_spans;
 	h.bytes = h.large_bytes + small_bytes;
-	/*
-	 * A span that is kept with probability 1/w stands for w; n of them that are in use make a
-	 * variance of w * (w - 1) each, n being the estimate / w.
-	 */
-	if (small_spans && shift)
-		h.error_bytes = (double)small_bytes * sqrt((exp2(shift) - 1) / (double)small_spans);
+	/* Wrapped below zero where it was read between two additions. */
+	if (small_spans && s->small.variance <= INT64_MAX)
+		h.error_bytes = sqrt((double)s->small.variance) * SPANS_PAGE_BYTES;
 	return h;
+}
+
+void spans_result_release(struct spans_result *r)
+{
+	vec_release(&r->records);
 }

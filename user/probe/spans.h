@@ -7,6 +7,7 @@
 #ifndef GOTIDE_PROBE_SPANS_H
 #define GOTIDE_PROBE_SPANS_H
 
+#include "base/vec.h"
 #include "probe/probe.h"
 
 #define SPANS_HOOKS (1U << WIRE_HOOK_SPAN_ALLOC | 1U << WIRE_HOOK_SPAN_FREE)
@@ -54,16 +55,18 @@ double probe_spans_run_ns(struct probe *p);
 /* How many small spans are kept, and why. */
 struct spans_tuner {
 	unsigned int shift; /* one in 2^shift */
+	double credit; /* spans that may be kept beyond SPANS_KEPT_PER_S: a burst is no load */
 	uint64_t full_mark; /* spans in the kernel's map when it was last found too full */
 };
+#define SPANS_KEPT_PER_S  5000
+#define SPANS_KEPT_CREDIT 20000 /* what a tuner begins with, and never has more of */
 
 /*
- * Raises the shift so far that no more than SPANS_KEPT_PER_S spans a second are kept, and that the
- * map, where in_use of them are, does not fill.  Never lowered: the last shift bounds the error of
- * all that was kept.
+ * Raises the shift so far that no more than SPANS_KEPT_PER_S spans a second are kept in the long
+ * run, and that the map, where in_use of them are, does not fill.  Never lowered.  kept: in the
+ * seconds since the last call.
  */
-#define SPANS_KEPT_PER_S 5000
-void spans_tune(struct spans_tuner *t, double kept_per_s, uint64_t in_use);
+void spans_tune(struct spans_tuner *t, uint64_t kept, double seconds, uint64_t in_use);
 
 /* What a stack holds: allocated since the observation began, and not freed since. */
 struct spans_held {
@@ -72,6 +75,33 @@ struct spans_held {
 	double error_bytes; /* standard deviation of bytes; 0: exact */
 	uint64_t alloc_bytes, alloc_spans; /* allocated in all, freed or not */
 };
-struct spans_held spans_held(const struct wire_span_site *s, unsigned int shift);
+struct spans_held spans_held(const struct wire_span_site *s);
+
+/*
+ * What a hit costs before a program runs: the trap, on a guest of an AMD EPYC with Linux 6.18
+ * (bpf/README.md).  On bare metal it is less.
+ */
+#define SPANS_TRAP_NS 850
+
+/* One stack, without the runtime's frames that lead to the allocation unless there are no others.
+ */
+struct spans_record {
+	struct spans_held held;
+	uint32_t n;
+	bool is_cut;
+	uint64_t pcs[WIRE_SPAN_DEPTH]; /* return addresses as in memory, innermost first */
+};
+
+struct spans_result {
+	VEC(struct spans_record) records; /* most bytes held first; those that hold nothing too */
+	struct spans_held total; /* error_bytes: that of the sum */
+	struct wire_span_state counts;
+	unsigned int shift; /* one small span in 2^shift was kept at the end */
+	double seconds;
+	uint64_t hits;
+	double hit_ns; /* trap and program; SPANS_TRAP_NS alone if the rest is not known */
+	bool has_ended; /* the process has, or runs another image: this is how it was then */
+};
+void spans_result_release(struct spans_result *r);
 
 #endif

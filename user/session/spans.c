@@ -24,11 +24,6 @@ struct spans {
 	bool has_ended;
 };
 
-void spans_result_release(struct spans_result *r)
-{
-	vec_release(&r->records);
-}
-
 static uint64_t load(const __u64 *counter)
 {
 	return __atomic_load_n(counter, __ATOMIC_RELAXED);
@@ -86,7 +81,7 @@ int spans_open(const struct target *t, const struct spans_opts *o, struct spans 
 	if (!s)
 		return -ENOMEM;
 	s->target = t;
-	s->tuner.shift = o->shift;
+	s->tuner = (struct spans_tuner){ .shift = o->shift, .credit = SPANS_KEPT_CREDIT };
 	err = probe_open(&opts, &s->probe, ret_error);
 	if (!err)
 		err = attach(s, o->proc_root ? o->proc_root : "/proc", ret_error);
@@ -105,13 +100,13 @@ static void tune(struct spans *s, const struct wire_span_state *st)
 	uint64_t now_ns = clock_now_ns(), kept = load(&st->kept);
 	uint64_t in_use = kept - load(&st->freed) - load(&st->overwritten);
 	double seconds = (double)(now_ns - s->tick_ns) / NSEC_PER_SEC;
-	double rate = seconds > 0 ? (double)(kept - s->kept) / seconds : 0;
 	unsigned int before = s->tuner.shift;
 
-	spans_tune(&s->tuner, rate, in_use);
+	spans_tune(&s->tuner, kept - s->kept, seconds, in_use);
 	if (s->tuner.shift != before) {
-		log_verbose("one small span in %u is kept: %.0f a second, %" PRIu64 " in use",
-			    1U << s->tuner.shift, rate, in_use);
+		log_verbose("one small span in %u is kept from now on: %" PRIu64
+			    " in %.2f s, %" PRIu64 " in use",
+			    1U << s->tuner.shift, kept - s->kept, seconds, in_use);
 		probe_spans_set_shift(s->probe, s->target->pid, s->tuner.shift);
 	}
 	s->kept = kept;
@@ -189,7 +184,7 @@ static void collect_site(const struct wire_span_site *from, void *arg)
 	uint32_t skip;
 
 	site.depth = MIN(site.depth, (__u32)WIRE_SPAN_DEPTH);
-	r.held = spans_held(&site, c->spans->tuner.shift);
+	r.held = spans_held(&site);
 	if (!r.held.alloc_spans || c->err)
 		return;
 	skip = runtime_frames(c->spans->target, &site);

@@ -7,35 +7,8 @@
 #ifndef GOTIDE_SESSION_SPANS_H
 #define GOTIDE_SESSION_SPANS_H
 
-#include "base/vec.h"
 #include "probe/spans.h"
 #include "target/target.h"
-
-/*
- * What a hit costs before a program runs: the trap, on a guest of an AMD EPYC with Linux 6.18
- * (bpf/README.md).  On bare metal it is less.
- */
-#define SPANS_TRAP_NS 850
-
-/* Stacks of the runtime's own frames down to the first of the program, as pprof hides them. */
-struct spans_record {
-	struct spans_held held;
-	uint32_t n;
-	bool is_cut;
-	uint64_t pcs[WIRE_SPAN_DEPTH]; /* return addresses as in memory, innermost first */
-};
-
-struct spans_result {
-	VEC(struct spans_record) records; /* most bytes held first; those that hold nothing too */
-	struct spans_held total; /* error_bytes: that of the sum */
-	struct wire_span_state counts;
-	unsigned int shift; /* one small span in 2^shift was kept at the end */
-	double seconds;
-	uint64_t hits;
-	double hit_ns; /* trap and program; SPANS_TRAP_NS alone if the rest is not known */
-	bool has_ended; /* the process has, or runs another image: this is how it was then */
-};
-void spans_result_release(struct spans_result *r);
 
 struct spans;
 
