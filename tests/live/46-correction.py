@@ -12,11 +12,11 @@ SECONDS = os.environ.get("STORM_SECONDS", "13")
 N = 10007
 
 
-def churn(version, rate):
+def churn(version, rate, *args, env=None):
     """Goroutines that come and go by the ten thousand while their memory is walked."""
-    name = f"go{version} storm at {rate or 'full'} speed"
+    name = " ".join([f"go{version} storm at {rate}/s", *args, *(env or {})])
     with lib.Program(lib.program_path("storm", version, "stripped"), "-rate", rate, "-duration",
-                     SECONDS + "s") as prog:
+                     SECONDS + "s", *args, env=env) as prog:
         watcher = lib.Gotide("report", "--for", "5m", "--park", "off", "--census", "1s", "-j",
                              str(prog.pid))
         prog.tell("go")
@@ -67,6 +67,8 @@ def main():
     churn(VERSIONS[0], "20000")
     churn(VERSIONS[-1], "50000")
     churn(VERSIONS[-1], "0")
+    # Threads that lose their CPU between a probe and the change of status, many at a time.
+    churn(VERSIONS[-1], "0", "-spawners", "32", "-deep", "40", env={"GOMAXPROCS": "16"})
     lib.finish()
 
 

@@ -205,6 +205,38 @@ static void test_disagreement_is_corrected_when_seen_twice(void **state)
 	process_free(p);
 }
 
+/* Threads that lost their CPU between a probe and the status: one for each P, while it moves. */
+static void test_skew_of_preempted_threads(void **state)
+{
+	struct process *p = new_process(100);
+	struct model_census c = { .procs = 16 };
+	struct model_census_outcome o;
+
+	(void)state;
+	count(p, 1, 0, 0);
+	(void)pass(p, 1, 100);
+	for (uint64_t n = 184; n <= 216; n += 4) {
+		for (unsigned int again = 0; again < 2; again++) {
+			count(p, 1, 1000, 900); /* 200 live, some born a moment ago */
+			recount_begin(p, -1);
+			find(p, 1, 100, n);
+			c.ts_ns = 1000 * S;
+			recount_end(p, &c, &o);
+			assert_true(!o.corrected && !o.is_doubtful);
+			assert_int_equal(site_live(p->sites), 200);
+		}
+	}
+	/* long after, they have all gone on */
+	assert_int_equal(process_tick(p, 1001 * S), 0);
+	assert_int_equal(process_tick(p, 1009 * S), 0);
+	c.ts_ns = 1009 * S;
+	recount_begin(p, -1);
+	find(p, 1, 100, 216);
+	recount_end(p, &c, &o);
+	assert_true(o.is_doubtful);
+	process_free(p);
+}
+
 /* Goroutines that could not be read may be of any site. */
 static void test_torn_ones_are_no_disagreement(void **state)
 {
@@ -489,6 +521,7 @@ int main(void)
 		cmocka_unit_test(test_what_moves_meanwhile_is_legal),
 		cmocka_unit_test(test_later_census_narrows),
 		cmocka_unit_test(test_disagreement_is_corrected_when_seen_twice),
+		cmocka_unit_test(test_skew_of_preempted_threads),
 		cmocka_unit_test(test_torn_ones_are_no_disagreement),
 		cmocka_unit_test(test_site_that_is_not_counted),
 		cmocka_unit_test(test_no_go_statement_no_doubt),

@@ -78,6 +78,7 @@ struct model_goroutine {
 struct model_census {
 	uint64_t ts_ns; /* when it was done */
 	uint64_t torn, unread;
+	int64_t procs; /* GOMAXPROCS; -1 unknown */
 	bool has_tracking; /* this Go has a tracking_seq */
 };
 

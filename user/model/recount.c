@@ -13,6 +13,12 @@
 /* Goroutines of a site from which on its stacks are worth reading. */
 #define EXAMPLE_MIN 100
 
+/* A thread that lost its CPU gets it back within this time. */
+#define MOVING_NS (2 * NSEC_PER_SEC)
+
+/* Where GOMAXPROCS could not be read. */
+#define PROCS_UNKNOWN 64
+
 /* ---- one pass ---- */
 
 void recount_begin(struct process *p, int64_t goids)
@@ -81,13 +87,24 @@ struct interval {
 	int64_t lo, hi;
 };
 
-/* Where the population at the start must have been; lost: goroutines that could not be judged. */
-static struct interval base_interval(const struct site *s, uint64_t lost)
+/* Whether a birth or death was counted in the time before the pass, or during it. */
+static bool is_moving(const struct site *s, uint64_t now_ns)
+{
+	return s->born != s->tick_born || s->died != s->tick_died || s->born != s->finding.born ||
+	       s->died != s->finding.died || (s->moved_ns && now_ns < s->moved_ns + MOVING_NS);
+}
+
+/* Where the population at the start must have been. */
+static struct interval base_interval(const struct site *s, const struct model_census *c)
 {
 	const struct site_census *f = &s->finding;
 	int64_t least = (int64_t)(f->born - s->died), most = (int64_t)(s->born - f->died);
+	int64_t lost = (int64_t)(c->torn + c->unread), slack = 0;
 
-	return (struct interval){ (int64_t)f->found - most, (int64_t)(f->found + lost) - least };
+	if (is_moving(s, c->ts_ns))
+		slack = c->procs >= 0 ? c->procs : PROCS_UNKNOWN;
+	return (struct interval){ (int64_t)f->found - most - slack,
+				  (int64_t)f->found + lost - least + slack };
 }
 
 /* The likeliest: as if half of what came and went in between had been found. */
@@ -152,9 +169,9 @@ static bool correct(const struct process *p, struct site *s, struct interval in)
 	return true;
 }
 
-static bool judge(const struct process *p, struct site *s, uint64_t lost)
+static bool judge(const struct process *p, struct site *s, const struct model_census *c)
 {
-	struct interval in = base_interval(s, lost);
+	struct interval in = base_interval(s, c);
 
 	if (!p->has_census) {
 		settle_first(p, s, in);
@@ -203,7 +220,7 @@ void recount_end(struct process *p, const struct model_census *c, struct model_c
 		p->attach_goid = p->census_goid;
 	for_each_site(p, s)
 	{
-		ret->corrected += judge(p, s, c->torn + c->unread);
+		ret->corrected += judge(p, s, c);
 		ret->is_doubtful |= s->doubt != 0;
 		ret->wants_examples |= wants_example(s);
 		take_reasons(s);

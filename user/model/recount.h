@@ -7,8 +7,12 @@
  * just after it, each site's census gives an interval in which its population at the start of the
  * observation must lie: those that were born or died in between may or may not have been found.
  * Intervals of successive censuses are cut with each other.  Only if nothing is left do counters
- * and census disagree; and since a goroutine is counted some instructions before or after the
- * runtime changes its status, a disagreement is believed when the next pass says the same.
+ * and census disagree.
+ *
+ * A goroutine is counted some instructions before (death) or after (birth) the runtime changes its
+ * status, and a thread may lose its CPU just there, for long where there are more threads than
+ * CPUs.  There is at most one such goroutine for each P: while a site is in motion, that many more
+ * or less are no disagreement.  And what is one is believed when the next pass says the same.
  */
 #ifndef GOTIDE_MODEL_RECOUNT_H
 #define GOTIDE_MODEL_RECOUNT_H

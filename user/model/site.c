@@ -176,6 +176,8 @@ int site_tick(struct site *s, uint64_t observed_ns, uint64_t tick_ns, uint64_t n
 	uint64_t births = s->born - s->tick_born, deaths = s->died - s->tick_died;
 	int err = 0;
 
+	if (births || deaths)
+		s->moved_ns = now_ns;
 	if (births || deaths || s->is_corrected)
 		err = ensure_ages(s, observed_ns, tick_ns);
 	/* What it was before its first birth or death belongs to the picture. */

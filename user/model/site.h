@@ -70,6 +70,7 @@ struct site {
 	int64_t channels, channels_of; /* different ones waited on, and by how many; -1 unknown */
 	uint64_t born, died; /* absolute counters, latest */
 	uint64_t tick_born, tick_died; /* as of the last tick */
+	uint64_t moved_ns; /* the last tick that saw a birth or death */
 	uint32_t round; /* the sample of counters that it was last in */
 
 	struct ages *ages; /* NULL: no birth or death yet */

@@ -6,7 +6,6 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "census/account.h"
 #include "session/examples.h"
 #include "session/sample.h"
 
@@ -47,13 +46,6 @@ void tally_cancel(struct watch *w, struct watched *p)
 
 /* ---- one census ---- */
 
-static int64_t goids_now(struct watched *p)
-{
-	struct account a;
-
-	return account_read(&p->census_mem, p->target.bin, p->target.bias, &a) ? -1 : a.goids;
-}
-
 static int begin(struct watch *w, struct watched *p)
 {
 	int err = sample_counters(w);
@@ -63,7 +55,8 @@ static int begin(struct watch *w, struct watched *p)
 	mem_of_process(&p->census_mem, p->pid, READ_BYTES);
 	p->census_cost_ns = 0;
 	p->census_begun_ns = clock_now_ns();
-	model_census_begin(w->model, p->pid, goids_now(p));
+	sched_read(&p->census_mem, p->target.bin, p->target.bias, &p->census_sched);
+	model_census_begin(w->model, p->pid, p->census_sched.goids);
 	err = walk_new(&p->census_mem, p->target.bin, p->target.bias, &p->walk);
 	if (err)
 		model_census_drop(w->model, p->pid);
@@ -86,6 +79,7 @@ static int complete(struct watch *w, struct watched *p, struct model_census_outc
 	struct model_census c = {
 		.torn = res->torn,
 		.unread = res->unread,
+		.procs = p->census_sched.procs,
 		.has_tracking = gobin_offsets(p->target.bin, NULL)->g_trackingseq != OFFSET_NONE,
 	};
 	int err = sample_counters(w);

@@ -9,6 +9,7 @@
 
 #include <uthash.h>
 
+#include "census/sched.h"
 #include "census/walk.h"
 #include "model/model.h"
 #include "probe/probe.h"
@@ -33,6 +34,7 @@ struct watched {
 	struct model *model; /* borrowed */
 	/* the censuses, see session/tally.h */
 	struct mem census_mem;
+	struct sched census_sched; /* when it began */
 	struct walk *walk; /* one under way */
 	uint64_t census_begun_ns, census_cost_ns; /* CPU time */
 	uint64_t census_due_ns; /* 0: never */
