@@ -11,6 +11,7 @@
 
 #include "base/log.h"
 #include "cmd/cmd.h"
+#include "cmd/process.h"
 #include "version.h"
 
 static const struct cmd *const commands[] = {
@@ -69,7 +70,7 @@ static int help(int argc, char **argv)
 	char option[] = "--help";
 	char *help_argv[] = { NULL, option, NULL };
 
-	if (argc < 3) {
+	if (argc < 3 || *argv[2] == '-') {
 		print_help(stdout);
 		return CMD_OK;
 	}
@@ -96,5 +97,12 @@ int main(int argc, char **argv)
 		return command_run(&cmd_top, argc, argv);
 	const struct cmd *c = command_find(first);
 
-	return c ? command_run(c, argc - 1, argv + 1) : command_unknown(first);
+	if (c)
+		return command_run(c, argc - 1, argv + 1);
+	if (process_is_named(first))
+		return command_run(&cmd_top, argc, argv);
+	log_err(0,
+		"'%s' is neither a command ('gotide --help' lists them) nor the name of a process",
+		first);
+	return CMD_USAGE;
 }

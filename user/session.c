@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "base/vec.h"
 #include "event/ring.h"
 #include "session/loop.h"
 #include "session/sample.h"
@@ -57,23 +58,20 @@ static bool is_wanted(const struct session *s, pid_t pid)
 	return false;
 }
 
-/* True if the process is now watched; says why not where a person would ask. */
-static bool add_process(struct session *s, pid_t pid, bool was_named)
+/* Of a process that nobody has named: why it is not watched is said of Go programs only. */
+static void add_process(struct session *s, pid_t pid)
 {
 	struct watch_error e = { 0 };
 	int err = watch_add(&s->watch, pid, &e);
 
 	if (!err || err == -EEXIST)
-		return true;
+		return;
 	if (!e.text[0])
 		(void)log_err(err, "pid %d", pid);
-	else if (was_named)
-		(void)log_err(0, "%s", e.text);
 	else if (e.is_go && !s->opts->quiet)
 		log_warn("%s", e.text);
 	else
 		log_debug("%s", e.text);
-	return false;
 }
 
 static void add_all(struct session *s)
@@ -85,54 +83,118 @@ static void add_all(struct session *s)
 		return;
 	for (size_t i = 0; i < n; i++) {
 		if (is_wanted(s, pids[i]))
-			add_process(s, pids[i], false);
+			add_process(s, pids[i]);
 	}
 }
 
+/* A process that was asked for, and by which name. */
+struct asked {
+	pid_t pid;
+	const char *name; /* borrowed from the options */
+};
+typedef VEC(struct asked) asked_vec;
+
+static void cleanup_asked(asked_vec *a)
+{
+	vec_release(a);
+}
+
+static bool is_number(const char *name)
+{
+	return !name[strspn(name, "0123456789")];
+}
+
 /* Appends the pids that a name stands for; a name that stands for none is an error of its own. */
-static int match_name(const struct session *s, const char *name, pid_t **pids, size_t *n)
+static int match_name(const struct session *s, const char *name, asked_vec *asked)
 {
 	_cleanup_free_ pid_t *found = NULL;
-	size_t n_found = 0;
-	int err = target_match(s->proc_root, name, &found, &n_found);
+	size_t n = 0;
+	int err = target_match(s->proc_root, name, &found, &n);
 
 	if (err)
 		return log_err(err, "%s", name);
-	if (!n_found)
-		return log_err(-ENOENT, "%s: no process of this %s", name,
-			       name[strspn(name, "0123456789")] ? "name" : "pid");
-	pid_t *all = reallocarray(*pids, *n + n_found, sizeof(**pids));
-
-	if (!all)
-		return -ENOMEM;
-	memcpy(all + *n, found, n_found * sizeof(*found));
-	*pids = all;
-	*n += n_found;
-	return 0;
+	if (!n) {
+		(void)log_err(0, "%s: no process of this %s", name,
+			      is_number(name) ? "pid" : "name");
+		return -ENOENT;
+	}
+	for (size_t i = 0; !err && i < n; i++)
+		err = vec_push(asked, ((struct asked){ found[i], name }));
+	return err;
 }
 
-static int match_names(const struct session *s, pid_t **ret_pids, size_t *ret_n)
+static int match_names(const struct session *s, asked_vec *asked)
 {
-	_cleanup_free_ pid_t *pids = NULL;
-	size_t n = 0;
-
 	for (size_t i = 0; i < s->opts->n_names; i++) {
-		int err = match_name(s, s->opts->names[i], &pids, &n);
+		int err = match_name(s, s->opts->names[i], asked);
 
 		if (err)
 			return err;
 	}
-	*ret_pids = TAKE_PTR(pids);
-	*ret_n = n;
 	return 0;
 }
 
-static int add_named(struct session *s, const pid_t *pids, size_t n)
+/* Processes of one name that were refused for the same reason, to be told in one line. */
+struct refusals {
+	const char *name; /* NULL: none */
+	size_t n;
+	struct watch_error error; /* of the first */
+};
+
+/* Without the pid that it begins with. */
+static const char *reason_in(const char *text)
 {
+	const char *colon = strstr(text, ": ");
+
+	return colon ? colon + 2 : text;
+}
+
+static void refusals_say(struct refusals *r)
+{
+	const char *text = r->error.text;
+
+	if (!r->name)
+		return;
+	if (r->n > 1)
+		(void)log_err(0, "%s: %zu processes: %s", r->name, r->n, reason_in(text));
+	else if (is_number(r->name))
+		(void)log_err(0, "%s", text);
+	else
+		(void)log_err(0, "%s: %s", r->name, text);
+	r->name = NULL;
+}
+
+static void refusals_add(struct refusals *r, const char *name, const struct watch_error *e)
+{
+	bool is_same = r->name && !strcmp(r->name, name) &&
+		       !strcmp(reason_in(r->error.text), reason_in(e->text));
+
+	if (!is_same) {
+		refusals_say(r);
+		*r = (struct refusals){ .name = name, .error = *e };
+	}
+	r->n++;
+}
+
+static int add_named(struct session *s, const asked_vec *asked)
+{
+	struct refusals refusals = { 0 };
 	size_t added = 0;
 
-	for (size_t i = 0; i < n; i++)
-		added += add_process(s, pids[i], true);
+	for (size_t i = 0; i < asked->n; i++) {
+		const struct asked *a = &asked->items[i];
+		struct watch_error e = { 0 };
+		int err = watch_add(&s->watch, a->pid, &e);
+
+		if (!err || err == -EEXIST) {
+			added++;
+			continue;
+		}
+		if (!e.text[0])
+			snprintf(e.text, sizeof(e.text), "pid %d: %s", a->pid, strerror(-err));
+		refusals_add(&refusals, a->name, &e);
+	}
+	refusals_say(&refusals);
 	if (added)
 		return 0;
 	/* why not has been said for each */
@@ -176,7 +238,7 @@ static void on_exec(struct session *s, pid_t pid, uint64_t ts_ns)
 	if (p)
 		watch_remove(&s->watch, p);
 	if (was_watched || is_wanted(s, pid))
-		add_process(s, pid, false);
+		add_process(s, pid);
 }
 
 /*
@@ -401,12 +463,11 @@ static double census_interval(const struct session *s)
 
 static int start_watch(struct session *s)
 {
-	_cleanup_free_ pid_t *pids = NULL;
-	size_t n = 0;
+	_cleanup_(cleanup_asked) asked_vec asked = { 0 };
 	int err = 0;
 
 	if (s->opts->whom == SESSION_NAMED)
-		err = match_names(s, &pids, &n);
+		err = match_names(s, &asked);
 	if (err)
 		return err;
 	err = open_probe(s);
@@ -417,14 +478,14 @@ static int start_watch(struct session *s)
 						    .probe = s->probe,
 						    .model = s->model,
 						    .proc_root = s->proc_root,
-						    .is_shared = needs_shared_links(s, n),
+						    .is_shared = needs_shared_links(s, asked.n),
 						    .watch_parks = s->opts->watch_parks,
 						    .census_interval_s = census_interval(s),
 					    });
 	if (err)
 		return err;
 	if (s->opts->whom == SESSION_NAMED)
-		return add_named(s, pids, n);
+		return add_named(s, &asked);
 	if (s->opts->whom == SESSION_COMMAND)
 		return start_command(s);
 	add_all(s);

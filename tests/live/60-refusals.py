@@ -4,6 +4,7 @@
 status, and leaves the other targets alone."""
 
 import os
+import shutil
 import subprocess
 import tempfile
 
@@ -56,6 +57,7 @@ def inspect_refusals(go_binary):
 def usage():
     refused("no target", ["report"], 2)
     refused("unknown command", ["no-such-command"], 2, "no-such-command")
+    refused("neither command nor process", ["no-such-command"], 2, "command", "process")
     refused("unknown option", ["report", "--no-such-option", "1"], 2)
     refused("bad duration", ["report", "--for", "soon", "1"], 2, "soon")
     refused("bad park", ["report", "--park", "some", "1"], 2, "some")
@@ -65,6 +67,24 @@ def targets(prog):
     refused("no such name", ["report", "--for", "1s", "no-such-name"], 1, "no-such-name")
     refused("no such pid", ["report", "--for", "1s", "4194303"], 1, "4194303")
     refused("kernel thread", ["report", "--for", "1s", "2"], 1, "2")
+    refused("no errno where it is noise", ["report", "no-such-name"], 1,
+            "no-such-name: no process of this name\n")
+    name = os.path.basename(prog.proc.args[0])
+    done = subprocess.run([lib.GOTIDE, name, "-n", "1"], capture_output=True, text=True,
+                          stdin=subprocess.DEVNULL, timeout=60, check=False)
+    lib.check(name[:10] in done.stdout, f"a name without a command is top's: {done.stderr!r}")
+    done = subprocess.run([lib.GOTIDE, str(prog.pid), "-n", "1"], capture_output=True, text=True,
+                          stdin=subprocess.DEVNULL, timeout=60, check=False)
+    lib.check(str(prog.pid) in done.stdout, f"a number without a command: {done.stderr!r}")
+    with tempfile.TemporaryDirectory() as tmp:
+        many = os.path.join(tmp, "gotide-many")
+        shutil.copy("/bin/sleep", many)
+        sleepers = [subprocess.Popen([many, "1000"]) for _ in range(7)]
+        refused("seven of one name", ["report", "gotide-many"], 1,
+                "gotide-many: 7 processes: not a Go program")
+        for s in sleepers:
+            s.kill()
+            s.wait()
     with subprocess.Popen(["sleep", "1000"]) as sleeper:
         refused("not a Go program", ["report", "--for", "1s", str(sleeper.pid)], 1,
                 str(sleeper.pid), "not a Go")

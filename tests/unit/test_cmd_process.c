@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "unit/profile_fixture.h"
 
+#include <signal.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "cmd/process.h"
@@ -28,6 +30,26 @@ static void test_refused(void **state)
 	assert_int_equal(open_named("no program has this name"), -ESRCH);
 	/* This one is no Go program. */
 	assert_true(open_named(self) < 0);
+}
+
+static void test_what_may_be_a_target(void **state)
+{
+	pid_t child;
+
+	(void)state;
+	assert_true(process_is_named("7"));
+	assert_false(process_is_named("test_cmd_process")); /* itself */
+	child = fork();
+	if (!child) {
+		pause();
+		_exit(0);
+	}
+	assert_true(child > 0);
+	assert_true(process_is_named("test_cmd_process"));
+	assert_int_equal(kill(child, SIGKILL), 0);
+	assert_int_equal(waitpid(child, NULL, 0), child);
+	assert_false(process_is_named("no program has this name"));
+	assert_false(process_is_named(""));
 }
 
 static void test_files(void **state)
@@ -58,6 +80,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_what_may_be_a_target),
 		cmocka_unit_test(test_files),
 	};
 

@@ -49,10 +49,20 @@ static int find(const char *name, pid_t *ret)
 	return 0;
 }
 
+bool process_is_named(const char *name)
+{
+	_cleanup_free_ pid_t *pids = NULL;
+	size_t n = 0;
+
+	if (*name && !name[strspn(name, "0123456789")])
+		return true;
+	return *name && !target_match(PROC_ROOT, name, &pids, &n) && n;
+}
+
 /* As watching it says: what the executable lacks, or why the process cannot be looked into. */
 static void refuse(pid_t pid, int err, enum target_reason reason, enum gobin_reason bin_reason)
 {
-	bool has_errno = bin_reason == GOBIN_UNREADABLE || reason == TARGET_DENIED;
+	bool has_errno = bin_reason == GOBIN_UNREADABLE;
 
 	log_err(has_errno ? err : 0, "pid %d: %s", (int)pid,
 		bin_reason == GOBIN_OK ? target_reason_str(reason) : gobin_reason_str(bin_reason));

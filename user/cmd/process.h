@@ -16,6 +16,9 @@
  */
 int process_open(const struct opts *o, struct target *ret) _must_check_;
 
+/* Whether name is a number, and so a pid, or what a process that runs now is called. */
+bool process_is_named(const char *name);
+
 /* Whether the process is still the one that was opened; if not, why not is reported. */
 int process_check(const struct target *t) _must_check_;
 

@@ -126,8 +126,10 @@ void tally_first(struct watch *w, struct watched *p)
 	int err = step(w, p, SIZE_MAX / 2, &o);
 
 	if (err)
-		log_verbose("pid %d (%s): no census: %s; populations count from now", p->pid,
-			    p->target.comm, strerror(-err));
+		log_verbose(
+			"pid %d (%s): its goroutines could not be read: %s; those that are there "
+			"already are not known",
+			p->pid, p->target.comm, strerror(-err));
 }
 
 /* ---- now and then ---- */

@@ -173,9 +173,6 @@ static int open_target(struct watch *w, pid_t pid, struct target *ret,
 	if (bin_reason != GOBIN_OK)
 		return refuse(ret_error, is_go, err, "pid %d: %s", pid,
 			      gobin_reason_str(bin_reason));
-	if (reason == TARGET_DENIED)
-		return refuse(ret_error, is_go, err, "pid %d: %s (%s)", pid,
-			      target_reason_str(reason), strerror(-err));
 	return refuse(ret_error, is_go, err, "pid %d: %s", pid, target_reason_str(reason));
 }
 

@@ -30,8 +30,8 @@ const char *target_reason_str(enum target_reason r)
 	case TARGET_GONE:
 		return "it ended, or became another program, while it was looked at";
 	case TARGET_DENIED:
-		return "it may not be looked into, which takes what ptrace(2) takes: "
-		       "root, with at least its capabilities";
+		return "it may not be looked into: it is another user's, or has privileges that "
+		       "gotide lacks; that takes root, or CAP_SYS_PTRACE over it";
 	case TARGET_KERNEL:
 		return "it is a kernel thread";
 	case TARGET_NOT_GO:
