@@ -129,6 +129,20 @@ static void test_alone(void **state)
 	fixture_goroutines_release(&f);
 }
 
+/* Names that do not fit lose their path, but keep what a version belongs to. */
+static void test_short_names(void **state)
+{
+	(void)state;
+	assert_string_equal(view_short_function("a.com/b.c/d.(*T).M"), "d.(*T).M");
+	assert_string_equal(view_short_function("main.main"), "main.main");
+	assert_string_equal(view_short_function("a.com/web/v2.(*Mux[...]).Serve"),
+			    "web/v2.(*Mux[...]).Serve");
+	assert_string_equal(view_short_function("a.com/web/value.F"), "value.F");
+	assert_string_equal(view_short_function("a.com/m.F[a.com/x/y.T]"), "m.F[a.com/x/y.T]");
+	assert_string_equal(view_short_function("v2.F"), "v2.F");
+	assert_string_equal(view_short_function(""), "");
+}
+
 static void test_profile(void **state)
 {
 	struct goroutines_fixture f;
@@ -160,9 +174,10 @@ static void test_profile(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_golden), cmocka_unit_test(test_json),
-		cmocka_unit_test(test_filter), cmocka_unit_test(test_incomplete),
-		cmocka_unit_test(test_alone),  cmocka_unit_test(test_profile),
+		cmocka_unit_test(test_golden),	    cmocka_unit_test(test_json),
+		cmocka_unit_test(test_filter),	    cmocka_unit_test(test_incomplete),
+		cmocka_unit_test(test_alone),	    cmocka_unit_test(test_profile),
+		cmocka_unit_test(test_short_names),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

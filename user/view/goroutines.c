@@ -39,22 +39,6 @@ static const char *base_name(const char *file)
 	return slash ? slash + 1 : file;
 }
 
-/* "function  file:line", with the file's base name alone where the path does not fit. */
-static void print_place(struct view_out *o, enum view_style style, unsigned int at,
-			const char *function, const char *file, uint32_t line)
-{
-	char place[VIEW_NAME_MAX + 16], name[VIEW_NAME_MAX];
-
-	snprintf(place, sizeof(place), "%s:%" PRIu32, view_name(name, file), line);
-	if (at + view_columns(function) + 2 + view_columns(place) > o->columns)
-		snprintf(place, sizeof(place), "%s:%" PRIu32, view_name(name, base_name(file)),
-			 line);
-	view_printf(o, style, "%s", function);
-	if (*file)
-		fprintf(o->f, "  %s", place);
-	fputc('\n', o->f);
-}
-
 static void print_site(struct view_out *o, const struct goroutines *g, enum view_style style,
 		       unsigned int at, const struct census_goroutine *c)
 {
@@ -63,7 +47,16 @@ static void print_site(struct view_out *o, const struct goroutines *g, enum view
 	if (is_main(c))
 		view_printf(o, style, "the main goroutine\n");
 	else
-		print_place(o, style, at, site.function, site.file, site.line);
+		view_place(o, style, at, site.function, site.file, site.line);
+}
+
+/* What a goroutine runs, with room for what is said of it on the same line. */
+static const char *runs(const struct view_out *o, const struct goroutines *g,
+			const struct census_goroutine *c)
+{
+	const char *name = symbols_start(g->symbols, c->g.startpc);
+
+	return INDENT + view_columns(name) + 40 > o->columns ? view_short_function(name) : name;
 }
 
 struct frames {
@@ -73,9 +66,15 @@ struct frames {
 	unsigned int printed, unprinted;
 };
 
+/* How the runtime and its next of kin make a goroutine wait, which the state says already. */
+static bool is_plumbing(const char *function)
+{
+	return symbols_is_runtime(function) || !strncmp(function, "internal/", 9);
+}
+
 static void print_frame(struct frames *f, const struct symbol_frame *frame)
 {
-	if (!profile_is_shown(frame) || (!f->with_runtime && symbols_is_runtime(frame->function)))
+	if (!profile_is_shown(frame) || (!f->with_runtime && is_plumbing(frame->function)))
 		return;
 	if (!f->left) {
 		f->unprinted++;
@@ -83,11 +82,10 @@ static void print_frame(struct frames *f, const struct symbol_frame *frame)
 	}
 	f->left--;
 	f->printed++;
+	fprintf(f->o->f, "%*s", INDENT + 2, "");
 	/* The function's name tells the folder already. */
-	fprintf(f->o->f, "%*s%s", INDENT + 2, "", frame->function);
-	if (*frame->file)
-		fprintf(f->o->f, "  %s:%" PRIu32, base_name(frame->file), frame->line);
-	fputc('\n', f->o->f);
+	view_place(f->o, VIEW_PLAIN, INDENT + 2, frame->function, base_name(frame->file),
+		   frame->line);
 }
 
 static void print_frames_of(struct frames *f, const struct goroutines *g, const struct stack *stack)
@@ -149,7 +147,7 @@ static void print_stack(struct view_out *o, const struct goroutines *g,
 
 	if (!stack.n) {
 		fprintf(o->f, "%*sno stack (%s); runs %s\n", INDENT, "",
-			no_stack_str(c->stack_state), symbols_start(g->symbols, c->g.startpc));
+			no_stack_str(c->stack_state), runs(o, g, c));
 		return;
 	}
 	if (is_whole)
@@ -214,7 +212,7 @@ static void print_statuses(struct view_out *o, const struct group *group)
 static void print_group_site(struct view_out *o, const struct goroutines *g, const struct group *gr)
 {
 	print_site(o, g, VIEW_BOLD, INDENT, gr->first);
-	fprintf(o->f, "%*sruns %s: ", INDENT, "", symbols_start(g->symbols, gr->first->g.startpc));
+	fprintf(o->f, "%*sruns %s: ", INDENT, "", runs(o, g, gr->first));
 	print_statuses(o, gr);
 	print_ages(o, g, gr);
 	fprintf(o->f, "\n%*sgoroutine %" PRIu64 ": %s\n", INDENT, "", gr->first->g.goid,
@@ -247,6 +245,8 @@ static void print_channel(struct view_out *o, const struct goroutines *g, const 
 static void print_group_state(struct view_out *o, const struct goroutines *g,
 			      const struct group *gr)
 {
+	int at = INDENT;
+
 	view_printf(o, VIEW_BOLD, "%s", state_of(g, &gr->first->g));
 	print_channel(o, g, gr);
 	print_ages(o, g, gr);
@@ -256,9 +256,9 @@ static void print_group_state(struct view_out *o, const struct goroutines *g,
 		return;
 	}
 	if (g->by == GROUP_WAIT)
-		fprintf(o->f, "goroutine %" PRIu64 ", ", gr->first->g.goid);
-	fputs("created by ", o->f);
-	print_site(o, g, VIEW_PLAIN, INDENT + 11, gr->first);
+		at += fprintf(o->f, "goroutine %" PRIu64 ", ", gr->first->g.goid);
+	at += fprintf(o->f, "created by ");
+	print_site(o, g, VIEW_PLAIN, (unsigned int)at, gr->first);
 }
 
 static void print_group(struct view_out *o, const struct goroutines *g, const struct group *gr,

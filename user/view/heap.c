@@ -11,6 +11,9 @@
 
 /* Callers shown of what allocates. */
 #define CALLERS_MAX 3
+/* Columns: of the sites, and of their callers below them. */
+#define SITES_AT   36
+#define CALLERS_AT 14
 
 static const char *known_bytes(char buf[static TEXT_HUMAN_MAX], int64_t bytes)
 {
@@ -142,26 +145,34 @@ struct callers {
 	const struct heap_site *site;
 	unsigned int printed;
 	bool is_past_site; /* the site's own frame is on the line above */
+	const char *last; /* printed */
 };
+
+/* The runtime calls main and init functions, which is no news; a recursion is one caller. */
+static bool is_news(const struct callers *c, const struct symbol_frame *f)
+{
+	if (!profile_is_shown(f) || !strcmp(f->function, c->last))
+		return false;
+	return symbols_is_runtime(c->site->function) || !symbols_is_runtime(f->function);
+}
 
 static void print_caller(struct callers *c, const struct symbol_frame *f)
 {
-	if (!profile_is_shown(f) || c->printed >= CALLERS_MAX)
-		return;
 	if (!c->is_past_site) {
 		c->is_past_site = !strcmp(f->function, c->site->function);
 		return;
 	}
-	fprintf(c->o->f, "%*s< %s", 36, "", f->function);
-	if (*f->file)
-		fprintf(c->o->f, "  %s:%" PRIu32, base_of(f->file), f->line);
-	fputc('\n', c->o->f);
+	if (c->printed >= CALLERS_MAX || !is_news(c, f))
+		return;
+	fprintf(c->o->f, "%*s< ", CALLERS_AT, "");
+	view_place(c->o, VIEW_PLAIN, CALLERS_AT + 2, f->function, base_of(f->file), f->line);
+	c->last = f->function;
 	c->printed++;
 }
 
 static void print_callers(struct view_out *o, const struct heap *h, const struct heap_site *s)
 {
-	struct callers c = { .o = o, .site = s };
+	struct callers c = { .o = o, .site = s, .last = s->function };
 
 	for (uint32_t i = 0; i < s->stack.n; i++) {
 		const struct symbol *at = symbols_at(h->symbols, s->stack.pcs[i], false);
@@ -174,21 +185,15 @@ static void print_callers(struct view_out *o, const struct heap *h, const struct
 static void print_site(struct view_out *o, const struct heap *h, const struct heap_site *s)
 {
 	char inuse[SIGNED_MAX], alloc[SIGNED_MAX], objects[TEXT_HUMAN_MAX];
-	char place[VIEW_NAME_MAX + 16], grown[SIGNED_MAX];
-	unsigned int columns;
+	char grown[SIGNED_MAX];
 
-	snprintf(place, sizeof(place), "%s:%" PRIu32, s->file, s->line);
-	columns = 36 + view_columns(s->function) + 2 + view_columns(place);
-	if (columns > o->columns)
-		snprintf(place, sizeof(place), "%s:%" PRIu32, base_of(s->file), s->line);
 	fprintf(o->f, "  %10s", positive_bytes(inuse, s->inuse_bytes));
 	if (h->base)
 		fprintf(o->f, " %11s", signed_bytes(grown, s->inuse_bytes - s->base_bytes));
 	else
 		fprintf(o->f, " %11s", positive_bytes(alloc, s->alloc_bytes));
 	fprintf(o->f, " %8s  ", text_count(objects, (double)s->inuse_objects));
-	view_printf(o, VIEW_BOLD, "%s", s->function);
-	fprintf(o->f, "  %s\n", *s->file ? place : "");
+	view_place(o, VIEW_BOLD, SITES_AT, s->function, s->file, s->line);
 	print_callers(o, h, s);
 }
 
@@ -285,10 +290,14 @@ static const char *timer_of(const char *runs, bool is_periodic)
 static void print_timer(struct view_out *o, const struct heap *h, const struct timer_group *t)
 {
 	char count[TEXT_HUMAN_MAX], a[TEXT_HUMAN_MAX], b[TEXT_HUMAN_MAX];
+	const char *function = function_at(h, t->arg_fn ? t->arg_fn : t->fn);
 	double next_s = ((double)t->next_ns - (double)h->now_ns) / 1e9;
 
 	fprintf(o->f, "  %10s  ", text_count(count, (double)t->count));
-	view_printf(o, VIEW_BOLD, "%s", function_at(h, t->arg_fn ? t->arg_fn : t->fn));
+	/* Room for what is said of it on the same line. */
+	if (14 + view_columns(function) + 40 > o->columns)
+		function = view_short_function(function);
+	view_printf(o, VIEW_BOLD, "%s", function);
 	fputs(timer_of(function_at(h, t->fn), t->is_periodic), o->f);
 	if (t->is_periodic) {
 		text_duration(a, (double)t->period_min_ns / 1e9);
@@ -319,11 +328,15 @@ static void print_timers(struct view_out *o, const struct heap *h)
 
 void heap_text(struct view_out *o, const struct heap *h, bool is_verbose)
 {
-	char comm[VIEW_NAME_MAX], version[VIEW_NAME_MAX];
+	char comm[VIEW_NAME_MAX], version[VIEW_NAME_MAX], lead[VIEW_NAME_MAX + 1];
+	char text[VIEW_NAME_MAX + 128];
 
-	view_printf(o, VIEW_BOLD, "%s", view_name(comm, h->comm));
-	fprintf(o->f, " (pid %d, %s): memory now, read in %.1f ms while the program ran on\n\n",
-		(int)h->pid, view_name(version, h->go_version), h->read_ms);
+	snprintf(text, sizeof(text),
+		 "(pid %d, %s): memory now, read in %.1f ms while the program ran on", (int)h->pid,
+		 view_name(version, h->go_version), h->read_ms);
+	snprintf(lead, sizeof(lead), "%s ", view_name(comm, h->comm));
+	view_wrap(o, VIEW_BOLD, lead, text);
+	fputc('\n', o->f);
 	print_memory(o, h);
 	print_gc(o, h);
 	if (h->sites) {

@@ -2,6 +2,7 @@
 #include "view/view.h"
 
 #include <ctype.h>
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -112,6 +113,41 @@ void view_fit(char *buf, size_t size, const char *text, unsigned int columns, bo
 
 	snprintf(buf, size, "%*s%.*s%s%*s", is_right ? pad : 0, "", (int)len, text,
 		 is_cut && columns ? "~" : "", is_right ? 0 : pad, "");
+}
+
+/* Where the element of the path begins that ends at end. */
+static const char *element_start(const char *path, const char *end)
+{
+	while (end > path && end[-1] != '/')
+		end--;
+	return end;
+}
+
+const char *view_short_function(const char *function)
+{
+	const char *p = element_start(function, function + strcspn(function, "(["));
+
+	/* "v2" alone says nothing: it is "web/v2". */
+	if (p > function && p[0] == 'v' && isdigit((unsigned char)p[1]) &&
+	    p[1 + strspn(p + 1, "0123456789")] == '.')
+		p = element_start(function, p - 1);
+	return p;
+}
+
+void view_place(struct view_out *o, enum view_style style, unsigned int at, const char *function,
+		const char *file, uint32_t line)
+{
+	const char *slash = strrchr(file, '/');
+	char place[VIEW_NAME_MAX + 16] = "", name[VIEW_NAME_MAX];
+
+	if (*file)
+		snprintf(place, sizeof(place), "  %s:%" PRIu32, view_name(name, file), line);
+	if (*file && slash && at + view_columns(function) + view_columns(place) > o->columns)
+		snprintf(place, sizeof(place), "  %s:%" PRIu32, view_name(name, slash + 1), line);
+	if (at + view_columns(function) + view_columns(place) > o->columns)
+		function = view_short_function(function);
+	view_printf(o, style, "%s", function);
+	fprintf(o->f, "%s\n", place);
 }
 
 const char *view_title(char buf[static VIEW_TITLE_MAX], enum verdict_kind k)

@@ -48,6 +48,19 @@ void view_wrap(struct view_out *o, enum view_style lead_style, const char *lead,
 #define VIEW_NAME_MAX 520
 const char *view_name(char buf[static VIEW_NAME_MAX], const char *name);
 
+/*
+ * A function's name without the path of its package: "d.(*T).M" of "a.com/b.c/d.(*T).M"; points
+ * into it.
+ */
+const char *view_short_function(const char *function);
+
+/*
+ * Prints "function  file:line" and a newline at a column; what does not fit loses the folders of
+ * the file, then the path of the package.  No file: the function alone.
+ */
+void view_place(struct view_out *o, enum view_style style, unsigned int at, const char *function,
+		const char *file, uint32_t line);
+
 /* Columns that text takes: one per character of UTF-8. */
 unsigned int view_columns(const char *text);
 
