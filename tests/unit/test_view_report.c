@@ -91,6 +91,77 @@ static void test_prose_is_wrapped(void **state)
 	free(text);
 }
 
+static char *line_of(char *text, const char *words)
+{
+	char *at = strstr(text, words);
+
+	assert_non_null(at);
+	*strchrnul(at, '\n') = '\0';
+	while (at > text && at[-1] != '\n')
+		at--;
+	return at;
+}
+
+/* Paths and functions are never broken, and no line is longer than the terminal. */
+static void test_places_fit_the_terminal(void **state)
+{
+	struct fixture f;
+	char *text, *save = NULL;
+
+	(void)state;
+	fixture_leak(&f);
+	f.sites[0].function = "example.org/platform/payments/reconciler.(*Server).handle";
+	f.sites[0].file = "/home/me/go/pkg/mod/example.org/platform/payments@v1.7.3/server.go";
+	f.sites[1].file = "/usr/lib/go-1.22/src/net/http/transport.go";
+	text = report(&f, 80, false, false);
+	for (char *l = strtok_r(text, "\n", &save); l; l = strtok_r(NULL, "\n", &save)) {
+		if (view_columns(l) > 80)
+			print_error("%s\n", l);
+		assert_true(view_columns(l) <= 80);
+	}
+	free(text);
+	text = report(&f, 80, false, false);
+	assert_non_null(strstr(text,
+			       "\n  example.org/platform/payments/reconciler.(*Server).handle\n"
+			       "    example.org/platform/payments@v1.7.3/server.go:41\n"
+			       "    ->  runs main.(*Server).handle.func1\n"));
+	assert_non_null(strstr(text, "1200  reconciler.(*Server).handle\n"));
+	assert_non_null(strstr(text, "  net/http.(*Server).Serve\n"
+				     "                        net/http/transport.go:3401"
+				     "  [IO wait]\n"));
+	free(text);
+	text = report(&f, 160, false, false);
+	assert_non_null(strstr(line_of(text, "  20       +0"),
+			       "net/http.(*Server).Serve  net/http/transport.go:3401  [IO wait]"));
+	free(text);
+}
+
+static void check_source(const char *file, unsigned int columns, const char *want)
+{
+	char buf[VIEW_NAME_MAX];
+
+	assert_string_equal(view_source(buf, file, 41, columns), want);
+}
+
+static void test_sources_are_short(void **state)
+{
+	(void)state;
+	check_source("/usr/local/go/src/net/http/server.go", 80, "net/http/server.go:41");
+	check_source("/usr/lib/go-1.22/src/os/exec.go", 80, "os/exec.go:41");
+	check_source("/h/go1.27rc1/src/os/exec.go", 80, "os/exec.go:41");
+	check_source(
+		"/root/go/pkg/mod/golang.org/toolchain@v0.0.1-go1.24.3.linux-amd64/src/os/x.go", 80,
+		"os/x.go:41");
+	check_source("/root/go/pkg/mod/a.org/b@v1.2.3/src/x.go", 80, "a.org/b@v1.2.3/src/x.go:41");
+	check_source("/srv/gopher/src/main.go", 80, "/srv/gopher/src/main.go:41");
+	check_source("/srv/gopher/src/main.go", 20, ".../src/main.go:41");
+	check_source("/srv/gopher/src/main.go", 15, ".../main.go:41");
+	check_source("/srv/gopher/src/main.go", 3, "main.go:41");
+	check_source("main.go", 3, "main.go:41");
+	check_source("", 80, "");
+	check_source(NULL, 80, "");
+}
+
 /* Who started it is told only where nobody saw where it waits, and under another head. */
 static void test_stack_says_which_it_is(void **state)
 {
@@ -194,6 +265,8 @@ int main(void)
 		cmocka_unit_test(test_answer_comes_first),
 		cmocka_unit_test(test_colour_only_if_asked),
 		cmocka_unit_test(test_prose_is_wrapped),
+		cmocka_unit_test(test_places_fit_the_terminal),
+		cmocka_unit_test(test_sources_are_short),
 		cmocka_unit_test(test_stack_says_which_it_is),
 		cmocka_unit_test(test_end_as_far_as_it_is_known),
 		cmocka_unit_test(test_memory_is_set_in_columns),

@@ -41,13 +41,14 @@ static void print_header(struct view_out *o, const struct snapshot_process *p,
 /* function  file:line  ->  runs start_function */
 static void print_place(struct view_out *o, const struct snapshot_site *s)
 {
-	char function[VIEW_NAME_MAX], file[VIEW_NAME_MAX], start[VIEW_NAME_MAX];
+	struct view_line l = { .o = o, .indent = 4, .at = 2 };
+	char start[VIEW_NAME_MAX], runs[VIEW_NAME_MAX + 16];
 
-	view_printf(o, VIEW_BOLD, "  %s", view_name(function, s->function));
-	if (*view_name(file, s->file))
-		fprintf(o->f, "  %s:%" PRIu32, file, s->line);
-	if (*view_name(start, s->start_function))
-		fprintf(o->f, "  ->  runs %s", start);
+	fputs("  ", o->f);
+	view_piece_source(&l, VIEW_BOLD, s->function, s->file, s->line);
+	snprintf(runs, sizeof(runs), "->  runs %s", view_name(start, s->start_function));
+	if (*start)
+		view_piece(&l, VIEW_PLAIN, "  ", runs);
 	fputc('\n', o->f);
 }
 
@@ -107,13 +108,12 @@ static void print_answer(struct view_out *o, const struct finding *f)
 static void print_stack(struct view_out *o, const char *head, const struct snapshot_frame *stack,
 			size_t depth)
 {
-	char function[VIEW_NAME_MAX], file[VIEW_NAME_MAX];
-
 	fprintf(o->f, "  %s, innermost first\n", head);
 	for (size_t i = 0; i < depth; i++) {
-		fprintf(o->f, "    %s", view_name(function, stack[i].function));
-		if (*view_name(file, stack[i].file))
-			fprintf(o->f, "  %s:%" PRIu32, file, stack[i].line);
+		struct view_line l = { .o = o, .indent = 8, .at = 4 };
+
+		fputs("    ", o->f);
+		view_piece_source(&l, VIEW_PLAIN, stack[i].function, stack[i].file, stack[i].line);
 		fputc('\n', o->f);
 	}
 }
@@ -369,33 +369,39 @@ static void print_account(struct view_out *o, const struct snapshot_process *p)
 		print_timers(o, p->timers);
 }
 
-static void site_place(const struct snapshot_site *s, char *buf, size_t size)
-{
-	char function[VIEW_NAME_MAX], file[VIEW_NAME_MAX];
+/* Of what does not fit beside the figures: below it, or further left where that is narrow. */
+#define SITE_INDENT	   49
+#define SITE_INDENT_NARROW 24
+#define SITE_ROOM_MIN	   48
 
-	view_name(function, s->function);
+static void print_site_place(struct view_line *l, const struct snapshot_site *s)
+{
 	if (s->is_other)
-		snprintf(buf, size, "(all other go statements)");
+		view_piece(l, VIEW_PLAIN, "", "(all other go statements)");
 	else if (s->start_function && !strcmp(s->start_function, "runtime.main"))
-		snprintf(buf, size, "(the main goroutine)"); /* started by assembly */
-	else if (*view_name(file, s->file))
-		snprintf(buf, size, "%s  %s:%" PRIu32, function, file, s->line);
+		view_piece(l, VIEW_PLAIN, "", "(the main goroutine)"); /* started by assembly */
 	else
-		snprintf(buf, size, "%s", function);
+		view_piece_source(l, VIEW_PLAIN, s->function, s->file, s->line);
 }
 
 static void print_site_row(struct view_out *o, const struct snapshot_site *s)
 {
-	char born[TEXT_HUMAN_MAX], died[TEXT_HUMAN_MAX], place[3 * VIEW_NAME_MAX];
-	char reason[VIEW_NAME_MAX];
+	struct view_line l = { .o = o, .indent = SITE_INDENT };
+	char born[TEXT_HUMAN_MAX], died[TEXT_HUMAN_MAX];
+	char reason[VIEW_NAME_MAX], waiting[VIEW_NAME_MAX + 2];
 
-	site_place(s, place, sizeof(place));
-	fprintf(o->f, "    %8" PRId64 " %+8" PRId64 " %7s %7s %7" PRId64 "  %s%s", s->live,
-		s->live - s->at_attach, text_count(born, (double)s->born),
-		text_count(died, (double)s->died), s->survivors, place,
-		s->is_system && !s->is_other ? "  (runtime's own)" : "");
-	if (*view_name(reason, s->wait_reason))
-		fprintf(o->f, "  [%s]", reason);
+	if (view_line_room(&l) < SITE_ROOM_MIN)
+		l.indent = SITE_INDENT_NARROW;
+	l.at = (unsigned int)fprintf(o->f, "    %8" PRId64 " %+8" PRId64 " %7s %7s %7" PRId64 "  ",
+				     s->live, s->live - s->at_attach,
+				     text_count(born, (double)s->born),
+				     text_count(died, (double)s->died), s->survivors);
+	print_site_place(&l, s);
+	if (s->is_system && !s->is_other)
+		view_piece(&l, VIEW_PLAIN, "  ", "(runtime's own)");
+	snprintf(waiting, sizeof(waiting), "[%s]", view_name(reason, s->wait_reason));
+	if (*reason)
+		view_piece(&l, VIEW_PLAIN, "  ", waiting);
 	fputc('\n', o->f);
 }
 

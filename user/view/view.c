@@ -3,6 +3,7 @@
 
 #include <ctype.h>
 #include <inttypes.h>
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -86,9 +87,119 @@ void view_wrap(struct view_out *o, enum view_style lead_style, const char *lead,
 	fputc('\n', o->f);
 }
 
+unsigned int view_line_room(const struct view_line *l)
+{
+	unsigned int columns = l->o->columns ? l->o->columns : l->o->width;
+
+	return columns > l->indent ? columns - l->indent : 0;
+}
+
+void view_piece(struct view_line *l, enum view_style style, const char *gap, const char *text)
+{
+	unsigned int columns = view_columns(text);
+	bool is_first = !l->n++;
+
+	if (!is_first)
+		columns += view_columns(gap);
+	if (l->at > l->indent && l->at + columns > l->indent + view_line_room(l)) {
+		fprintf(l->o->f, "\n%*s", (int)l->indent, "");
+		l->at = l->indent;
+		columns = view_columns(text);
+	} else if (!is_first) {
+		fputs(gap, l->o->f);
+	}
+	view_printf(l->o, style, "%s", text);
+	l->at += columns;
+}
+
+/* Without the folders of the package's path, which come before any bracket. */
+static const char *function_end(const char *function)
+{
+	size_t path = strcspn(function, "([");
+
+	while (path > 0 && function[path - 1] != '/')
+		path--;
+	return function + path;
+}
+
+void view_piece_source(struct view_line *l, enum view_style style, const char *function,
+		       const char *file, uint32_t line)
+{
+	char text[VIEW_NAME_MAX];
+	unsigned int room = view_line_room(l);
+
+	view_name(text, function);
+	view_piece(l, style, "  ", view_columns(text) > room ? function_end(text) : text);
+	if (*view_source(text, file, line, room))
+		view_piece(l, VIEW_PLAIN, "  ", text);
+}
+
 const char *view_name(char buf[static VIEW_NAME_MAX], const char *name)
 {
 	text_scrub(buf, VIEW_NAME_MAX, name ? name : "", name ? strlen(name) : 0);
+	return buf;
+}
+
+/* "go", "go-1.22", "go1.27": the folder that holds Go's own library, and src in it. */
+static bool is_goroot(const char *start, const char *end)
+{
+	size_t len = (size_t)(end - start);
+
+	if (len < 2 || strncmp(start, "go", 2))
+		return false;
+	return len == 2 || isdigit((unsigned char)start[2]) || start[2] == '-';
+}
+
+/* Past where Go's library or the modules are kept (GOROOT/src, GOMODCACHE). */
+static const char *source_of(const char *file)
+{
+	static const char modules[] = "/pkg/mod/", library[] = "/src/";
+	const char *mod = strstr(file, modules), *src, *folder;
+
+	file = mod ? mod + strlen(modules) : file;
+	src = strstr(file, library);
+	if (!src)
+		return file;
+	for (folder = src; folder > file && folder[-1] != '/'; folder--)
+		;
+	/* A toolchain is a module as well: golang.org/toolchain@v0.0.1-go1.24.3.linux-amd64 */
+	return is_goroot(folder, src) || (mod && !strncmp(folder, "toolchain@", 10))
+		       ? src + strlen(library)
+		       : file;
+}
+
+/* The longest end of path that follows a slash and fits; at least the last name. */
+static const char *path_end(const char *path, unsigned int columns)
+{
+	while (view_columns(path) > columns) {
+		const char *slash = strchr(path + 1, '/');
+
+		if (!slash)
+			break;
+		path = slash;
+	}
+	return path;
+}
+
+const char *view_source(char buf[static VIEW_NAME_MAX], const char *file, uint32_t line,
+			unsigned int columns)
+{
+	static const char cut[] = "...";
+	char name[VIEW_NAME_MAX], place[VIEW_NAME_MAX + 16];
+
+	buf[0] = '\0';
+	if (!*view_name(name, file))
+		return buf;
+	snprintf(place, sizeof(place), "%s:%" PRIu32, source_of(name), line);
+	if (view_columns(place) <= columns) {
+		snprintf(buf, VIEW_NAME_MAX, "%.*s", VIEW_NAME_MAX - 1, place);
+		return buf;
+	}
+	const char *end = path_end(place, columns > strlen(cut) ? columns - strlen(cut) : 0);
+	bool is_whole = end == place || view_columns(end) + strlen(cut) > columns;
+
+	end += is_whole && *end == '/';
+	snprintf(buf, VIEW_NAME_MAX, "%s%.*s", is_whole ? "" : cut, VIEW_NAME_MAX - 4, end);
 	return buf;
 }
 

@@ -44,6 +44,29 @@ void view_printf(struct view_out *o, enum view_style style, const char *fmt, ...
  */
 void view_wrap(struct view_out *o, enum view_style lead_style, const char *lead, const char *text);
 
+/*
+ * A line of pieces, none of which is broken: one that does not fit goes on the next line, indented.
+ * Begin it at {o, indent, columns printed so far}, and end it with a newline.
+ */
+struct view_line {
+	struct view_out *o;
+	unsigned int indent, at;
+	unsigned int n; /* pieces so far */
+};
+
+/* Columns that a piece may take on a line of its own. */
+unsigned int view_line_room(const struct view_line *l);
+
+/* Prints a piece, after a gap unless it begins a line. */
+void view_piece(struct view_line *l, enum view_style style, const char *gap, const char *text);
+
+/*
+ * Prints a function, in that style, and where it is as view_source() has it; of a function's name
+ * that has no room even on a line of its own the folders of the package are left out.
+ */
+void view_piece_source(struct view_line *l, enum view_style style, const char *function,
+		       const char *file, uint32_t line);
+
 /* A name fit for a terminal or JSON: a scrubbed copy in buf; "" for NULL.  Returns buf. */
 #define VIEW_NAME_MAX 520
 const char *view_name(char buf[static VIEW_NAME_MAX], const char *name);
@@ -60,6 +83,14 @@ const char *view_short_function(const char *function);
  */
 void view_place(struct view_out *o, enum view_style style, unsigned int at, const char *function,
 		const char *file, uint32_t line);
+
+/*
+ * "file:line", scrubbed: of files of Go's own library and of modules only what the import path has
+ * of it; and what is longer than columns begins with "..." instead of its first folders.  The
+ * file's own name and the line are always there.  "" for NULL or an empty name.
+ */
+const char *view_source(char buf[static VIEW_NAME_MAX], const char *file, uint32_t line,
+			unsigned int columns);
 
 /* Columns that text takes: one per character of UTF-8. */
 unsigned int view_columns(const char *text);
