@@ -20,7 +20,6 @@ struct probe {
 	struct wire_span_state *span_states; /* likewise; NULL unless use_spans */
 	size_t span_states_bytes;
 	int stats_fd; /* makes the kernel count runs; -1: not; owned */
-	double span_run_ns; /* -1: not known */
 };
 
 /* What the kernel keeps of spans, by slot first.  Only with use_spans. */

@@ -274,7 +274,6 @@ int probe_open(const struct probe_opts *opts, struct probe **ret, struct probe_e
 	if (!p)
 		return -ENOMEM;
 	p->stats_fd = -1;
-	p->span_run_ns = -1;
 	libbpf_set_print(libbpf_say);
 	probe_forget_warning();
 	err = opts_check(opts, &o);

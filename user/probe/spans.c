@@ -2,7 +2,6 @@
 #include "probe/spans.h"
 
 #include <math.h>
-#include <unistd.h>
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -100,22 +99,16 @@ static void runs_add(const struct bpf_program *prog, uint64_t *runs, uint64_t *n
 	*ns += info.run_time_ns;
 }
 
-double probe_spans_run_ns(struct probe *p)
+double probe_spans_run_ns(const struct probe *p)
 {
 	uint64_t runs = 0, ns = 0;
 
 	if (p->stats_fd < 0)
-		return p->span_run_ns;
+		return -1;
 	runs_add(p->skel->progs.span_any, &runs, &ns);
 	runs_add(p->skel->progs.span_alloc, &runs, &ns);
 	runs_add(p->skel->progs.span_free, &runs, &ns);
-	if (runs)
-		p->span_run_ns = (double)ns / (double)runs;
-	if (runs >= SPANS_COST_RUNS) {
-		close(p->stats_fd);
-		p->stats_fd = -1;
-	}
-	return p->span_run_ns;
+	return runs ? (double)ns / (double)runs : -1;
 }
 
 void spans_tune(struct spans_tuner *t, uint64_t kept, double seconds, uint64_t in_use)

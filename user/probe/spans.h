@@ -42,13 +42,11 @@ typedef void probe_span_fn(const struct wire_span_site *s, void *arg);
 int probe_spans_each(struct probe *p, pid_t pid, probe_span_fn *fn, void *arg) _must_check_;
 
 /*
- * What a run of the programs takes, as the kernel counts it; the trap that leads to them is not in
- * it.  The kernel counts the runs of every program on the machine while it does, which costs each
- * some 50 ns, so it is asked to until SPANS_COST_RUNS are counted.  ns, or -1: not known yet, or
- * the kernel refused (counting needs CAP_SYS_ADMIN).
+ * What a run of the programs has taken on average, as the kernel counts it while the probe is open;
+ * the trap that leads to them is not in it.  Counting costs every program on the machine some 50 ns
+ * a run.  ns, or -1: nothing ran yet, or the kernel refused (counting needs CAP_SYS_ADMIN).
  */
-#define SPANS_COST_RUNS 1000
-double probe_spans_run_ns(struct probe *p);
+double probe_spans_run_ns(const struct probe *p);
 
 /* ---- pure ---- */
 
@@ -79,9 +77,9 @@ struct spans_held spans_held(const struct wire_span_site *s);
 
 /*
  * What a hit costs before a program runs: the trap, on a guest of an AMD EPYC with Linux 6.18
- * (bpf/README.md).  On bare metal it is less.
+ * (docs/benchmarks.md).  On bare metal it is less.
  */
-#define SPANS_TRAP_NS 850
+#define SPANS_TRAP_NS 950
 
 /* One stack, without the runtime's frames that lead to the allocation unless there are no others.
  */

@@ -119,7 +119,6 @@ bool spans_tick(struct spans *s)
 
 	if (!st || s->end_ns)
 		return false;
-	(void)probe_spans_run_ns(s->probe); /* so that it ends as soon as it can */
 	tune(s, st);
 	if (probe_target_is_counted(s->probe, s->target->pid))
 		return true;
