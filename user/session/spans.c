@@ -47,6 +47,9 @@ static int attach(struct spans *s, const char *proc_root, struct probe_error *re
 		if (!gobin_sites(t->bin)->hook[h].is_found)
 			return refuse_site(t->bin, h, ret_error);
 	err = probe_target_add(s->probe, t->pid, t->bin);
+	if (err == -ENOTSUP)
+		snprintf(ret_error->text, sizeof(ret_error->text), "%s",
+			 gobin_reason_str(GOBIN_NO_OFFSETS));
 	if (!err)
 		err = probe_spans_add(s->probe, t->pid, t->bin);
 	if (err)
