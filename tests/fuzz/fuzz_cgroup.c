@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What the kernel writes but others choose: the texts of cgroup, stat, status and maps.  The first
- * byte says which.
+ * What the kernel writes but others choose: the texts of cgroup, stat, status, maps and smaps.  The
+ * first byte says which.
  */
 #include <stdint.h>
 #include <stdlib.h>
@@ -43,6 +43,23 @@ static void try_status(const char *text)
 		abort();
 }
 
+static void try_rollup(char *text)
+{
+	struct procfs_rollup r;
+	FILE *f = *text ? fmemopen(text, strlen(text), "r") : NULL;
+
+	if (!f)
+		return;
+	if (!procfs_rollup_parse(f, 0xc000000000, &r)) {
+		if (r.anon_bytes < -1 || r.lazyfree_bytes < -1 || r.rss_bytes < -1)
+			abort();
+		if (r.heap_anon_bytes > r.anon_bytes || r.unnamed_anon_bytes < -1 ||
+		    r.heap_size_bytes < -1)
+			abort();
+	}
+	fclose(f);
+}
+
 static void try_map(char *text)
 {
 	struct procfs_map_line l;
@@ -74,6 +91,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		break;
 	case 'm':
 		try_status(text);
+		break;
+	case 'r':
+		try_rollup(text);
 		break;
 	default:
 		try_map(text);

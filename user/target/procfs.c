@@ -280,12 +280,26 @@ static int smaps_scan(FILE *f, struct smaps_scan *s)
 	return ferror(f) ? -EIO : 0;
 }
 
-static int read_smaps(const char *root, pid_t pid, const char *leaf, uint64_t heap_addr,
-		      struct procfs_rollup *ret)
+int procfs_rollup_parse(FILE *f, uint64_t heap_addr, struct procfs_rollup *ret)
 {
 	struct smaps_scan s = { .heap_addr = heap_addr,
 				.all = smaps_nothing,
 				.run = smaps_nothing };
+	int err = smaps_scan(f, &s);
+
+	if (err)
+		return err;
+	*ret = s.all.r;
+	ret->heap_size_bytes = s.has_heap ? (int64_t)MIN(s.heap.size, (uint64_t)INT64_MAX) : -1;
+	ret->heap_anon_bytes = s.has_heap ? s.heap.r.anon_bytes : -1;
+	ret->heap_lazyfree_bytes = s.has_heap ? s.heap.r.lazyfree_bytes : -1;
+	ret->unnamed_anon_bytes = s.has_heap ? s.all.unnamed_anon - s.heap.unnamed_anon : -1;
+	return 0;
+}
+
+static int read_smaps(const char *root, pid_t pid, const char *leaf, uint64_t heap_addr,
+		      struct procfs_rollup *ret)
+{
 	_cleanup_fclose_ FILE *f = NULL;
 	char path[PATH_MAX];
 	int err = pid_path(path, root, pid, leaf);
@@ -295,15 +309,7 @@ static int read_smaps(const char *root, pid_t pid, const char *leaf, uint64_t he
 	f = fopen(path, "re");
 	if (!f)
 		return pid_error(-errno, root, pid);
-	err = smaps_scan(f, &s);
-	if (err)
-		return err;
-	*ret = s.all.r;
-	ret->heap_size_bytes = s.has_heap ? (int64_t)MIN(s.heap.size, (uint64_t)INT64_MAX) : -1;
-	ret->heap_anon_bytes = s.has_heap ? s.heap.r.anon_bytes : -1;
-	ret->heap_lazyfree_bytes = s.has_heap ? s.heap.r.lazyfree_bytes : -1;
-	ret->unnamed_anon_bytes = s.has_heap ? s.all.unnamed_anon - s.heap.unnamed_anon : -1;
-	return 0;
+	return procfs_rollup_parse(f, heap_addr, ret);
 }
 
 int procfs_rollup(const char *root, pid_t pid, uint64_t heap_addr, struct procfs_rollup *ret)

@@ -8,6 +8,7 @@
 #ifndef GOTIDE_TARGET_PROCFS_H
 #define GOTIDE_TARGET_PROCFS_H
 
+#include <stdio.h>
 #include <sys/types.h>
 
 #include "base/err.h"
@@ -60,6 +61,8 @@ struct procfs_rollup {
 #define PROCFS_MAPPINGS_MAX 16384
 int procfs_rollup(const char *root, pid_t pid, uint64_t heap_addr,
 		  struct procfs_rollup *ret) _must_check_;
+/* The same of a file's text.  -E2BIG: too many mappings.  -EIO. */
+int procfs_rollup_parse(FILE *f, uint64_t heap_addr, struct procfs_rollup *ret) _must_check_;
 
 /*
  * Open descriptors by kind.  Past PROCFS_FDS_MAX they are counted as other, without being looked
