@@ -231,6 +231,11 @@ $(OUTPUT)/live/%: tests/live/tools/%.c $(OBJ)/libgotide.a
 	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -MF $@.d -o $@ $< $(STATIC_OBJS) $(OBJ)/libgotide.a \
 		$(LIB_LIBS) -lm
 
+$(OUTPUT)/vm/%: tests/vm/%.c
+	$(call msg,TOOL,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -MF $@.d -o $@ $<
+
 $(OUTPUT)/bench/%: tests/bench/%.c $(OBJ)/libgotide.a
 	$(call msg,TOOL,$@)
 	$(Q)mkdir -p $(@D)

@@ -39,12 +39,13 @@ goprog() {
 pack() {
 	local root=$out/root
 
-	nice make STATIC=1 OUTPUT="$STATIC" all "$STATIC/live/probecount" >"$out/make.log" 2>&1 ||
+	nice make STATIC=1 OUTPUT="$STATIC" all "$STATIC/live/probecount" \
+		"$STATIC/vm/only" >"$out/make.log" 2>&1 ||
 		{ cat "$out/make.log" >&2; exit 1; }
 	mkdir -p "$root/bin"
 	cp tests/vm/init "$root/init"
 	cp "$(command -v busybox)" "$root/bin/busybox"
-	cp "$STATIC/gotide" "$STATIC/live/probecount" "$root/bin"
+	cp "$STATIC/gotide" "$STATIC/live/probecount" "$STATIC/vm/only" "$root/bin"
 	strip "$root/bin/gotide" "$root/bin/probecount"
 	goprog $OLD count count-old
 	goprog $NEW count count-new

@@ -77,6 +77,28 @@ def judge_count(said, name):
         lib.equal(after["deaths"], after["births"], f"{name}: the program after its observer left")
 
 
+def states(said, name):
+    """Checks of doctor that are not ok -> state."""
+    return {c["name"]: c["state"] for c in said.objects(f"{name}.doctor") if c["state"] != "ok"}
+
+
+def judge_privileges(said, lacks):
+    """Few suffice for uprobe.multi; without it CAP_SYS_ADMIN is asked for, and is enough."""
+    missing = {name: "missing" for name in lacks}
+    if lacks:
+        few = {**missing, "uprobe": "denied", "perf_event_paranoid": "denied"}
+        lib.equal(said.text("few.status"), "1", "few privileges: status")
+        lib.check("CAP_SYS_ADMIN" in said.text("few.err"),
+                  f"few privileges: no word of CAP_SYS_ADMIN: {said.text('few.err')}")
+        lib.equal(said.text("few.during"), "no", "few privileges: probes")
+    else:
+        few = {"uprobe": "denied", "perf_event_paranoid": "denied"}
+        judge_count(said, "few")
+    lib.equal(states(said, "few"), few, "few privileges: doctor")
+    lib.equal(states(said, "many"), missing, "CAP_SYS_ADMIN: doctor")
+    judge_count(said, "many")
+
+
 def judge_books(said, name, multi, bad_max=0):
     got, want = said.object(f"{name}.json"), said.object(f"{name}.want")
     if not lib.check(got and want, f"{name}: {said.text(f'{name}.err')}"):
@@ -143,6 +165,7 @@ def main():
     judge_books(said, "books-single", False)
     judge_books(said, "books-moved", multi, bad_max=MOVED_BAD_MAX)
     judge_verdicts(said)
+    judge_privileges(said, lacks)
     judge_ends(said)
     judge_killed(said)
     print(f"Linux {said.text('uname')}: {time.monotonic() - begin:.0f} s")
