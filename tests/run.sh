@@ -69,10 +69,13 @@ live() {
 
 # vm [short]: every kernel of tests/vm/kernels.txt, those marked short, or those in GOTIDE_KERNELS.
 vm() {
-	local name
+	local name names
 
+	read -ra names -d '' <<<"${GOTIDE_KERNELS:-$(scripts/fetch-kernels.sh --names "${1:-}")}"
+	# All at once, which is faster; what fails is said by the test that lacks it.
 	[ "$(id -u)" != 0 ] || scripts/setup.sh --vm >"$logs/vm-setup.log" 2>&1
-	for name in ${GOTIDE_KERNELS:-$(scripts/fetch-kernels.sh --names "${1:-}")}; do
+	scripts/fetch-kernels.sh "${names[@]}" >"$logs/vm-fetch.log" 2>&1
+	for name in "${names[@]}"; do
 		run "vm/$name" tests/vm/kernel.py "$name"
 	done
 }

@@ -37,21 +37,21 @@ goprog() {
 
 # What is in the guest: one folder, packed uncompressed.
 pack() {
-	local root=$out/root
+	local root=$out/root tools=("$STATIC/live/probecount" "$STATIC/live/spancount" "$STATIC/vm/only")
 
-	nice make STATIC=1 OUTPUT="$STATIC" all "$STATIC/live/probecount" \
-		"$STATIC/vm/only" >"$out/make.log" 2>&1 ||
+	nice make STATIC=1 OUTPUT="$STATIC" all "${tools[@]}" >"$out/make.log" 2>&1 ||
 		{ cat "$out/make.log" >&2; exit 1; }
 	mkdir -p "$root/bin"
 	cp tests/vm/init "$root/init"
 	cp "$(command -v busybox)" "$root/bin/busybox"
-	cp "$STATIC/gotide" "$STATIC/live/probecount" "$STATIC/vm/only" "$root/bin"
-	strip "$root/bin/gotide" "$root/bin/probecount"
+	cp "$STATIC/gotide" "${tools[@]}" "$root/bin"
+	strip "$root/bin/gotide" "$root"/bin/*count
 	goprog $OLD count count-old
 	goprog $NEW count count-new
 	goprog $NEW leak leak-new
 	goprog $NEW busy bin/busy-new
 	goprog $NEW exiter exiter-new
+	goprog $NEW spans spans-new
 	(cd "$root" && find . | cpio -o -H newc --quiet) >"$out/initramfs.cpio"
 	rm -rf "$root"
 }

@@ -19,6 +19,7 @@ RSS_SLACK_BYTES = 2 << 20
 # Of 14455 births and deaths, while pages are joined as fast as the kernel can.
 MOVED_BAD_MAX = 499
 RUNS = 401
+SPANS = 53
 
 
 def lacks_of(name):
@@ -116,12 +117,28 @@ def judge_books(said, name, multi, bad_max=0):
               f"{name}: resident memory {p['rss_anon_bytes']}, by /proc {anon}")
 
 
+def judge_spans(said):
+    got = said.object("spans.json")
+    if not lib.check(got is not None, f"spans: {said.text('spans.err')}"):
+        return
+    facts = facts_of(said, "spans.ready")
+    found = [s for s in got["stacks"] if s["stack"] and s["stack"][0] == "main.(*store).keepLarge"]
+    lib.equal(sum(s["large_bytes"] for s in found), SPANS * int(facts["large_bytes"]),
+              "spans: large objects")
+    lib.equal(got["others"] + got["kept"] + got["sampled_out"] + got["frees"], got["hits"],
+              "spans: hits")
+
+
+def facts_of(said, name):
+    """Of a program's first line."""
+    return dict(w.split("=", 1) for w in said.text(name).split() if "=" in w)
+
+
 def judge_verdicts(said):
     got = {r["comm"]: r for r in said.objects("verdicts.json")}
-    facts = dict(w.split("=", 1) for w in said.text("leak.ready").split() if "=" in w)
     lib.equal(sorted(got), ["busy-new", "leak-new"], f"verdicts: {said.text('verdicts.err')}")
     if "leak-new" in got:
-        truth.judge_leak("leak", facts, got["leak-new"])
+        truth.judge_leak("leak", facts_of(said, "leak.ready"), got["leak-new"])
     if "busy-new" in got:
         truth.judge_busy("busy", got["busy-new"])
     lib.equal(said.text("verdicts.status"), "3", "verdicts: status")
@@ -164,6 +181,7 @@ def main():
     judge_books(said, "books", multi)
     judge_books(said, "books-single", False)
     judge_books(said, "books-moved", multi, bad_max=MOVED_BAD_MAX)
+    judge_spans(said)
     judge_verdicts(said)
     judge_privileges(said, lacks)
     judge_ends(said)
