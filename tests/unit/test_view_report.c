@@ -118,6 +118,7 @@ static void test_places_fit_the_terminal(void **state)
 		if (view_columns(l) > 80)
 			print_error("%s\n", l);
 		assert_true(view_columns(l) <= 80);
+		assert_true(l[strlen(l) - 1] != ' ');
 	}
 	free(text);
 	text = report(&f, 80, false, false);
@@ -160,6 +161,53 @@ static void test_sources_are_short(void **state)
 	check_source("main.go", 3, "main.go:41");
 	check_source("", 80, "");
 	check_source(NULL, 80, "");
+}
+
+/* The same figure as in the evidence: a slow leak is not +0/min. */
+static void test_rate_keeps_its_digits(void **state)
+{
+	static const struct {
+		double per_min;
+		const char *text;
+	} cases[] = {
+		{ 143.6, "(+143.6/min)" },
+		{ 0.25, "(+0.25/min)" },
+		{ 123456, "(+123456/min)" },
+		{ -7, "(-7/min)" },
+	};
+	struct fixture f;
+
+	(void)state;
+	fixture_leak(&f);
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		f.verdict.findings[0].per_min = cases[i].per_min;
+		char *text = report(&f, 100, false, false);
+
+		assert_non_null(strstr(text, cases[i].text));
+		free(text);
+	}
+}
+
+static void test_reasons_of_the_runtime_are_for_verbose(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	fixture_leak(&f);
+	char *brief = report(&f, 100, false, false), *full = report(&f, 100, false, true);
+
+	assert_null(strstr(brief, "GC worker"));
+	assert_non_null(strstr(brief, "    and 1 more, with the runtime's own"));
+	assert_non_null(strstr(brief, "    ? not known: its wake-ups"));
+	assert_non_null(strstr(full, "GC worker"));
+	f.reasons[1].waiting = 3;
+	f.reasons[2].name = "GC assist wait"; /* anybody's */
+	free(brief);
+	brief = report(&f, 100, false, false);
+	assert_null(strstr(brief, "    ? "));
+	assert_non_null(strstr(brief, "GC assist wait"));
+	free(brief);
+	free(full);
 }
 
 /* Who started it is told only where nobody saw where it waits, and under another head. */
@@ -266,6 +314,8 @@ int main(void)
 		cmocka_unit_test(test_colour_only_if_asked),
 		cmocka_unit_test(test_prose_is_wrapped),
 		cmocka_unit_test(test_places_fit_the_terminal),
+		cmocka_unit_test(test_rate_keeps_its_digits),
+		cmocka_unit_test(test_reasons_of_the_runtime_are_for_verbose),
 		cmocka_unit_test(test_sources_are_short),
 		cmocka_unit_test(test_stack_says_which_it_is),
 		cmocka_unit_test(test_end_as_far_as_it_is_known),

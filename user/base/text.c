@@ -43,7 +43,9 @@ const char *text_duration(char buf[static TEXT_HUMAN_MAX], double seconds)
 	double known = seconds > 0 ? fmin(seconds, 1e15) : 0;
 	uint64_t s = (uint64_t)known;
 
-	if (known < 0.9995)
+	if (known > 0 && known < 0.0009995)
+		snprintf(buf, TEXT_HUMAN_MAX, "%.0fus", fmax(known * 1e6, 1));
+	else if (known < 0.9995)
 		snprintf(buf, TEXT_HUMAN_MAX, "%.0fms", known * 1000);
 	else if (s < 60)
 		snprintf(buf, TEXT_HUMAN_MAX, "%" PRIu64 "s", MAX(s, (uint64_t)1));

@@ -52,6 +52,14 @@ static void print_place(struct view_out *o, const struct snapshot_site *s)
 	fputc('\n', o->f);
 }
 
+/* As the evidence below it has the same figure: four digits, and no fewer than are before the point
+ */
+static const char *rate_per_min(char buf[static TEXT_HUMAN_MAX], double per_min)
+{
+	snprintf(buf, TEXT_HUMAN_MAX, fabs(per_min) < 9999.5 ? "%+.4g" : "%+.0f", per_min);
+	return buf;
+}
+
 /* "34 -> 1234 goroutines in 60s (+1200/min); waiting: chan receive" */
 static void print_growth(struct view_out *o, const struct finding *f)
 {
@@ -67,8 +75,9 @@ static void print_growth(struct view_out *o, const struct finding *f)
 		if (f->gcs)
 			fprintf(o->f, "; %" PRIu64 " garbage collections seen", f->gcs);
 	} else {
-		fprintf(o->f, "  %.0f -> %.0f %s in %s (%+.0f/min)", f->first, f->last,
-			f->unit == VERDICT_FILES ? "open files" : "goroutines", d, f->per_min);
+		fprintf(o->f, "  %.0f -> %.0f %s in %s (%s/min)", f->first, f->last,
+			f->unit == VERDICT_FILES ? "open files" : "goroutines", d,
+			rate_per_min(a, f->per_min));
 	}
 	if (f->site && f->site->wait_reason)
 		fprintf(o->f, "; waiting: %s", view_name(reason, f->site->wait_reason));
@@ -377,22 +386,22 @@ static void print_account(struct view_out *o, const struct snapshot_process *p)
 static void print_site_place(struct view_line *l, const struct snapshot_site *s)
 {
 	if (s->is_other)
-		view_piece(l, VIEW_PLAIN, "", "(all other go statements)");
+		view_piece(l, VIEW_PLAIN, "  ", "(all other go statements)");
 	else if (s->start_function && !strcmp(s->start_function, "runtime.main"))
-		view_piece(l, VIEW_PLAIN, "", "(the main goroutine)"); /* started by assembly */
+		view_piece(l, VIEW_PLAIN, "  ", "(the main goroutine)"); /* started by assembly */
 	else
 		view_piece_source(l, VIEW_PLAIN, s->function, s->file, s->line);
 }
 
 static void print_site_row(struct view_out *o, const struct snapshot_site *s)
 {
-	struct view_line l = { .o = o, .indent = SITE_INDENT };
+	struct view_line l = { .o = o, .indent = SITE_INDENT, .n = 1 };
 	char born[TEXT_HUMAN_MAX], died[TEXT_HUMAN_MAX];
 	char reason[VIEW_NAME_MAX], waiting[VIEW_NAME_MAX + 2];
 
 	if (view_line_room(&l) < SITE_ROOM_MIN)
 		l.indent = SITE_INDENT_NARROW;
-	l.at = (unsigned int)fprintf(o->f, "    %8" PRId64 " %+8" PRId64 " %7s %7s %7" PRId64 "  ",
+	l.at = (unsigned int)fprintf(o->f, "    %8" PRId64 " %+8" PRId64 " %7s %7s %7" PRId64,
 				     s->live, s->live - s->at_attach,
 				     text_count(born, (double)s->born),
 				     text_count(died, (double)s->died), s->survivors);
@@ -435,19 +444,45 @@ static void print_reason_row(struct view_out *o, const struct snapshot_reason *r
 		text_count(parks, (double)r->parks), view_name(name, r->name));
 }
 
+/* What only the runtime's own goroutines wait for (runtime/runtime2.go, waitReasonStrings). */
+static bool is_runtimes_own(const char *reason)
+{
+	static const char *const own[] = {
+		"GC worker",	  "GC sweep wait", "GC scavenge wait", "force gc",
+		"finalizer wait", "cleanup wait",  "trace reader",
+	};
+
+	for (size_t i = 0; reason && i < ARRAY_SIZE(own); i++)
+		if (!strncmp(reason, own[i], strlen(own[i])))
+			return true;
+	return false;
+}
+
 static void print_reasons(struct view_out *o, const struct snapshot_process *p, bool is_verbose)
 {
-	size_t shown = is_verbose ? p->n_reasons : MIN(p->n_reasons, (size_t)REASONS_MAX);
+	bool is_any_unknown = false;
+	size_t shown = 0;
 
 	if (!p->n_reasons || !p->is_park_watched)
 		return;
 	fputs("\n  Parked by reason\n", o->f);
 	view_printf(o, VIEW_DIM, "    %8s %8s  %s", "NOW", "PARKS", "REASON");
 	fputc('\n', o->f);
-	for (size_t i = 0; i < shown; i++)
-		print_reason_row(o, &p->reasons[i]);
+	for (size_t i = 0; i < p->n_reasons; i++) {
+		const struct snapshot_reason *r = &p->reasons[i];
+
+		if (!is_verbose && (shown >= REASONS_MAX || is_runtimes_own(r->name)))
+			continue;
+		print_reason_row(o, r);
+		is_any_unknown = is_any_unknown || r->waiting < 0;
+		shown++;
+	}
+	if (is_any_unknown)
+		view_wrap(o, VIEW_PLAIN, "    ? ",
+			  "not known: its wake-ups are not counted, and no census has been taken");
 	if (shown < p->n_reasons)
-		fprintf(o->f, "    and %zu more (-v lists them)\n", p->n_reasons - shown);
+		fprintf(o->f, "    and %zu more, with the runtime's own (-v lists them)\n",
+			p->n_reasons - shown);
 }
 
 /* Adds words to a list in buf, with a comma before all but the first. */
