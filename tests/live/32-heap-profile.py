@@ -96,7 +96,7 @@ def check_profile(version, flavour, rate):
         folded = check_folded(name, heap, raw)
         if rate == 1:
             check_sites(name, heap, said)
-            lib.equal(folded > 0, version != "1.19", f"{name}: {folded} inlined frames folded")
+            lib.check(folded > 0, f"{name}: {folded} inlined frames folded")
     return sum(want.values())
 
 

@@ -50,6 +50,14 @@ def pprof_top(path, index=None):
     return int(total[1]) if total else 0, rows
 
 
+def pprof_traces(path, index):
+    """Every stack with its value; those without one are left out: they may be new."""
+    out = pprof("-traces", "-unit=B", f"-sample_index={index}", path)
+    stacks = (tuple(line.strip() for line in block.strip().splitlines())
+              for block in re.split(r"^-+\+-+$", out, flags=re.M)[1:])
+    return collections.Counter(s for s in stacks if s and not any(x.startswith("0 ") for x in s))
+
+
 # ---- tracebacks ----
 
 def normal(text):
@@ -262,6 +270,8 @@ def check_prometheus(folder):
         for index in ("inuse_space", "inuse_objects", "alloc_space", "alloc_objects"):
             want, got = pprof_top(own, index), pprof_top(ours, index)
             lib.equal(got, want, f"prometheus: {index}")
+            want, got = pprof_traces(own, index), pprof_traces(ours, index)
+            lib.equal(list((got - want) + (want - got))[:2], [], f"prometheus: stacks, {index}")
         heap, _, _ = heap_of(d.pid, "--base", own)
         lib.equal(heap["profile"]["base_bytes"], pprof_top(own, "inuse_space")[0],
                   "prometheus: its own profile as the base")

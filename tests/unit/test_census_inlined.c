@@ -129,7 +129,8 @@ static void test_memory(void **state)
 static void test_versions(void **state)
 {
 	(void)state;
-	assert_false(inlined_is_needed(&(struct goversion){ .major = 1, .minor = 20 }));
+	assert_false(inlined_is_needed(&(struct goversion){ .major = 1, .minor = 14 }));
+	assert_true(inlined_is_needed(&(struct goversion){ .major = 1, .minor = 19 }));
 	assert_true(inlined_is_needed(&(struct goversion){ .major = 1, .minor = 21 }));
 	assert_true(inlined_is_needed(&(struct goversion){ .major = 1, .minor = 27 }));
 }

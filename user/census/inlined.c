@@ -5,7 +5,7 @@
 
 #define PLACES_MAX  8192 /* remembered; a power of two, 150 bytes each */
 #define FRAMES_MAX  16 /* at one pc; more are taken for none */
-#define MINOR_FIRST 21 /* of Go 1 */
+#define MINOR_FIRST 15 /* of Go 1: the oldest that is supported */
 
 struct place {
 	uint64_t pc; /* 0: empty */

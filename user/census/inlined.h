@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Stacks as the runtime records them made into stacks as gotide has them.  In gotide a pc stands
- * for its function and for all that it is inlined into.  From Go 1.21 on runtime.Callers() and the
- * memory profile have a pc for each of those frames instead (runtime/traceback.go, tracebackPCs):
- * the callers' ones are taken out.  Remembers some thousand places, a fixed amount of memory.  Used
- * by buckets.
+ * for its function and for all that it is inlined into.  runtime.Callers() and the memory profile
+ * have a pc for each of those frames instead (runtime/traceback.go: gentraceback() with a pcbuf in
+ * Go 1.15 to 1.20, tracebackPCs() since): the callers' ones are taken out.  Remembers some thousand
+ * places, a fixed amount of memory.  Used by buckets.
  */
 #ifndef GOTIDE_CENSUS_INLINED_H
 #define GOTIDE_CENSUS_INLINED_H

@@ -128,6 +128,8 @@ static void print_label(const struct flame *fl, const char *name, int64_t value)
 
 	if (fits < 3)
 		return;
+	if (view_columns(name) > fits)
+		name = view_short_function(name);
 	if (view_columns(name) <= fits) {
 		print_escaped(fl->f, name);
 		return;

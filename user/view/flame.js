@@ -19,10 +19,20 @@
 	const root = all[0];
 	let shown = root, wanted = null;
 
+	// Without the path of its package; a version keeps what it belongs to.
+	function short(name) {
+		const head = name.split(/[([]/, 1)[0];
+		let at = head.lastIndexOf("/");
+		if (at > 0 && /^v[0-9]+\./.test(name.slice(at + 1)))
+			at = head.lastIndexOf("/", at - 1);
+		return name.slice(at + 1);
+	}
+
 	function fit(f, pixels) {
 		const room = Math.floor((pixels - 6) / charWidth);
+		const name = f.name.length <= room ? f.name : short(f.name);
 		f.label.textContent = room < 3 ? "" :
-			f.name.length <= room ? f.name : f.name.slice(0, room - 2) + "..";
+			name.length <= room ? name : name.slice(0, room - 2) + "..";
 	}
 
 	function place() {
