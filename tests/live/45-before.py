@@ -24,33 +24,33 @@ def program(version, *args):
     return lib.Program(lib.program_path("before", version, "stripped"), *args)
 
 
-def leak_named(name, prog, r, rate):
+def leak_named(name, prog, r, rate, n):
     """The finding that is the first of them."""
     if not lib.check(r["verdict"] == "goroutine-leak", f"{name}: {r['verdict']}: {r['summary']}"):
         return
     f = r["findings"][0]
     got = (f["site"]["function"], f["site"]["line"])
     lib.equal(got, (prog.facts["function"], int(prog.facts["line"])), f"{name}: site")
-    lib.check(N <= f["first"] <= N + 3 * rate, f"{name}: {f['first']} at the beginning")
+    lib.check(n <= f["first"] <= n + 3 * rate, f"{name}: {f['first']} at the beginning")
     lib.equal(f["wait_reason"], "chan receive", f"{name}: wait reason")
     lib.check("main.(*order).confirm" in (f["stack"] or []), f"{name}: stack {f['stack']}")
     lib.check(0 < f["confidence"] <= (0.99 if rate else 0.7), f"{name}: {f['confidence']}")
     if rate:
-        lib.check(N < f["last"] and 0.5 * rate * 60 <= f["per_min"] <= 1.5 * rate * 60,
+        lib.check(n < f["last"] and 0.5 * rate * 60 <= f["per_min"] <= 1.5 * rate * 60,
                   f"{name}: {f['first']} -> {f['last']}, {f['per_min']}/min")
     else:
-        lib.equal((f["last"], f["per_min"]), (N, 0.0), f"{name}: at the end")
+        lib.equal((f["last"], f["per_min"]), (n, 0.0), f"{name}: at the end")
     print(f"{name}: confidence {f['confidence']}: {'; '.join(f['evidence'])}")
 
 
-def leaks(version, seconds, rate, *args):
-    name = f"go{version} {rate}/s for {seconds} {' '.join(args)}".rstrip()
-    with program(version, "-n", str(N), "-rate", str(rate)) as prog:
+def leaks(version, seconds, rate, *args, n=N):
+    name = f"go{version} {n} and {rate}/s for {seconds} {' '.join(args)}".rstrip()
+    with program(version, "-n", str(n), "-rate", str(rate)) as prog:
         status, r, err = observe(prog, seconds, *args)
         if lib.check(r is not None, f"{name}: {err}"):
             lib.equal(status, 3, f"{name}: status")
             lib.equal(r["census"]["corrections"], 0, f"{name}: corrections")
-            leak_named(name, prog, r, rate)
+            leak_named(name, prog, r, rate, n)
 
 
 def healthy(version, kind, n, *args):
@@ -82,6 +82,7 @@ def main():
             healthy(version, kind, n, "--park", "off")
     leaks(VERSIONS[-1], "30s", 1)
     leaks(VERSIONS[-1], "20s", 7)
+    leaks(VERSIONS[-1], "20s", 3, "--park", "off", n=0)
     lib.finish()
 
 

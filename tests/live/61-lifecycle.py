@@ -177,7 +177,7 @@ def lost_notices():
             row = json.loads(line)
             seen.add(row["pid"])
             lost = max(lost, row["events"]["lost"])
-            gone = gone or (row["pid"] == ended.pid and row["exit_code"] is not None)
+            gone = gone or (row["pid"] == ended.pid and row["exited"])
             if late.pid in seen and gone:
                 break
         lib.check(late.pid in seen, "lost notices: a program that came was not found")

@@ -483,6 +483,11 @@ static void test_example(void **state)
 	assert_int_equal(snap.sites[0].before.channels, 7);
 	assert_int_equal(snap.sites[0].before.channels_of, 90);
 	picture_free(&snap);
+	/* a few that came since */
+	count(p, 2, 9, 0);
+	assert_false(pass(p, 2, 9).wants_examples);
+	count(p, 2, 10, 0);
+	assert_true(pass(p, 2, 10).wants_examples);
 	process_free(p);
 }
 

@@ -10,8 +10,12 @@
 /* What is told of ids covers a part of the life before if it holds this much of its fair share. */
 #define FAIR_SHARE 0.25
 
-/* Goroutines of a site from which on its stacks are worth reading. */
-#define EXAMPLE_MIN 100
+/*
+ * Goroutines of a site from which on its stacks are worth reading, for the channels they wait on;
+ * or if it grows and no probe has seen where they wait.
+ */
+#define EXAMPLE_MIN	    100
+#define EXAMPLE_GROWING_MIN 10
 
 /* A thread that lost its CPU gets it back within this time. */
 #define MOVING_NS (2 * NSEC_PER_SEC)
@@ -207,7 +211,10 @@ static void take_findings(struct site *s, bool is_first)
 /* Asked for once: what could not be read within the budget will not be the next time either. */
 static bool wants_example(struct site *s)
 {
-	if (s->is_asked || s->is_system || s->is_other || s->finding.found < EXAMPLE_MIN)
+	int64_t found = s->finding.found;
+	bool is_new = found >= s->base + EXAMPLE_GROWING_MIN && !s->park_stack.depth;
+
+	if (s->is_asked || s->is_system || s->is_other || (found < EXAMPLE_MIN && !is_new))
 		return false;
 	s->is_asked = true;
 	return true;
@@ -216,7 +223,7 @@ static bool wants_example(struct site *s)
 void recount_end(struct process *p, const struct model_census *c, struct model_census_outcome *ret)
 {
 	*ret = (struct model_census_outcome){ 0 };
-	if (!p->has_census && !p->attach_goid)
+	if (!p->has_census && !p->attach_goid && !p->is_from_start)
 		p->attach_goid = p->census_goid;
 	for_each_site(p, s)
 	{
