@@ -13,6 +13,7 @@ FLAVOURS = ["stripped", "pie", "cgo"]
 TOOL = os.path.join(lib.OUTPUT, "live", "heaptimers")
 HOUR_S = 3600
 MANY_MS = 250
+READINGS = 31
 SENDS = "time.sendTime"
 
 
@@ -101,6 +102,18 @@ def check_cost(version):
         print(f"go{version}: {cost['timers']} timers in {cost['timers_ms']} ms of CPU")
 
 
+def check_churn(version):
+    """Heaps that are changed all the time: those that stay set are there in each reading."""
+    with lib.Program(lib.program_path("timers", version, "stripped")) as prog:
+        prog.ask("go")
+        said = prog.ask("churn")
+        want = (None, said["named"])
+        got = [timers(prog.pid) for _ in range(READINGS)]
+        key = ("time.goFunc", "main.expire", False)
+        lib.equal([(g["error"], by_function(g)[key]) for g in got], [want] * READINGS,
+                  f"go{version}: while others come and go")
+
+
 def check_report(version):
     """What gotide says of them: the same numbers, and the functions that most of them run."""
     with lib.Program(lib.program_path("timers", version, "stripped")) as prog:
@@ -128,6 +141,7 @@ def main():
             totals = [check_timers(version, flavour, *kind) for kind in kinds(version)]
             print(f"go{version} {flavour}: {totals} timers compared")
         check_report(version)
+        check_churn(version)
     check_cost(lib.VERSIONS[-1])
     lib.finish()
 

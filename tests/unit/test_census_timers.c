@@ -339,11 +339,10 @@ static void test_forged(void **state)
 	put(heap_of(2) + 8, 3000000000); /* more than is readable */
 	put(heap_of(2) + 16, 3000000000);
 	assert_int_equal(read_budget(BUDGET), 0);
-	/* The last heap is read to the end of what is there: one timer, then nothing of the kind.
-	 */
+	/* The last heap is read to the end of what is there: one timer, then nothing. */
 	assert_int_equal(w.got.total, 1);
 	assert_group(0, SEND, 0, false, 1, HOUR);
-	assert_int_equal(w.got.bad, 6 + HEAP_AT / 16);
+	assert_int_equal(w.got.bad, 7);
 }
 
 /* The heap moves to twice the room while it is read. */
@@ -368,6 +367,48 @@ static void test_moved(void **state)
 	assert_int_equal(read_budget(BUDGET), 0);
 	assert_true(w.fm.calls > 5);
 	assert_int_equal(w.got.total, 3001);
+	assert_int_equal(w.got.bad, 0);
+}
+
+/* The second half of the heap changes places with the first when part of that has been read. */
+static void shuffle(struct fakemem *fm)
+{
+	uint8_t *heap = fakemem_at(fm, HEAPS, 3001 * 16), half[1500 * 16];
+
+	if (fm->calls != 5)
+		return;
+	memcpy(half, heap, sizeof(half));
+	memcpy(heap, heap + 1501 * 16, sizeof(half));
+	memcpy(heap + 1501 * 16, half, sizeof(half));
+}
+
+static void test_shuffled(void **state)
+{
+	(void)state;
+	put(ALLP + 8, 1);
+	for (unsigned int i = 0; i < 3001; i++)
+		add_timer(0, READY, 0, HOUR, 0);
+	w.fm.before_call = shuffle;
+	assert_int_equal(read_budget(BUDGET), 0);
+	assert_int_equal(w.got.total, 3001);
+	assert_int_equal(w.got.bad, 0);
+}
+
+/* Memory between two timers that cannot be read costs neither of them. */
+static void test_hole(void **state)
+{
+	uint64_t first;
+
+	(void)state;
+	first = add_timer(0, SEND, 0, HOUR, 0);
+	w.made++;
+	add_timer(0, SEND, 0, HOUR, 0);
+	w.fm.n--; /* the func values */
+	w.fm.regions[3].size = w.o.timer_size;
+	fakemem_add(&w.fm, first + 2 * w.o.timer_size, w.timers + 2 * w.o.timer_size, 96);
+	fakemem_add(&w.fm, FUNCS, w.funcs, sizeof(w.funcs));
+	assert_int_equal(read_budget(BUDGET), 0);
+	assert_int_equal(w.got.total, 2);
 	assert_int_equal(w.got.bad, 0);
 }
 
@@ -404,8 +445,9 @@ static void test_too_many_groups(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(groups), TEST(states), TEST(modified), TEST(unknown),	   TEST(no_ps),
-		TEST(forged), TEST(moved),  TEST(budget),   TEST(too_many_groups),
+		TEST(groups), TEST(states), TEST(modified),	   TEST(unknown),
+		TEST(no_ps),  TEST(forged), TEST(moved),	   TEST(shuffled),
+		TEST(hole),   TEST(budget), TEST(too_many_groups),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -11,6 +11,9 @@
 #define ENTRY_MAX    64 /* of an entry of a heap; 16 in Go 1.27 */
 #define GROUP_SLOTS  (TIMERS_GROUPS_MAX * 2) /* a power of two */
 #define FUNCS_MAX    1024 /* func values remembered; a power of two */
+#define STRIDE_MAX   512 /* from one timer to the next in a shared range */
+#define RANGE_MAX    16384
+#define PASSES	     2 /* over a heap's array */
 #define HEADER_TRIES 3
 #define ADDRESS_END  (UINT64_C(1) << 57) /* of user space, with five-level page tables */
 
@@ -48,18 +51,26 @@ struct known_func {
 	bool is_go_func;
 };
 
+/* Where in the buffer a timer is, once range is read. */
+struct place {
+	const struct mem_range *range;
+	const uint8_t *timer;
+};
+
 struct walk {
 	struct mem *mem;
 	const struct timers_source *src;
 	struct timers timers;
-	uint64_t seen; /* entries of heaps */
+	VEC(uint64_t) pointers; /* to what is in the heap at hand */
+	uint64_t seen; /* timers in heaps */
 	uint32_t slots[GROUP_SLOTS]; /* number + 1 of a group, 0: empty */
 	struct known_func known[FUNCS_MAX];
-	uint64_t pointers[CHUNK];
 	struct mem_range ranges[CHUNK];
+	struct place places[CHUNK];
+	uint64_t unread[CHUNK]; /* timers that shared a range that could not be read */
 	struct found found[CHUNK];
 	uint64_t words[CHUNK];
-	uint8_t buf[CHUNK * TIMER_MAX];
+	uint8_t buf[CHUNK * STRIDE_MAX];
 };
 
 enum verdict {
@@ -233,18 +244,25 @@ static int resolve(struct walk *w, struct found *f)
 
 /* ---- one heap ---- */
 
-/* Decodes the timers read for pointers[0..n) into found; returns how many, or an error. */
-static int decode_all(struct walk *w, size_t n, uint64_t owner)
+/*
+ * Decodes what was read for the timers at p[0..n) into found; returns how many, or an error.  What
+ * could not be read is left in unread[0..*ret_unread).
+ */
+static int decode_all(struct walk *w, const uint64_t *p, size_t n, uint64_t owner,
+		      size_t *ret_unread)
 {
 	size_t n_found = 0;
 
 	for (size_t i = 0; i < n; i++) {
 		struct found f = { 0 };
-		enum verdict v = TIMER_ODD;
+		enum verdict v;
 		int err = 0;
 
-		if (w->ranges[i].ok)
-			v = decode(w, w->ranges[i].buf, owner, &f);
+		if (!w->places[i].range->ok) {
+			w->unread[(*ret_unread)++] = p[i];
+			continue;
+		}
+		v = decode(w, w->places[i].timer, owner, &f);
 		if (v == TIMER_SET)
 			err = resolve(w, &f);
 		if (err && err != -EFAULT)
@@ -284,21 +302,56 @@ static int count_all(struct walk *w, size_t n)
 	return err;
 }
 
-/* The timers at pointers[0..n). */
-static int take_timers(struct walk *w, size_t n, uint64_t owner)
+/*
+ * What to read for the timers at p[0..n), which ascend.  The kernel's work is per range, and timers
+ * made one after the other lie side by side: with merge they share a range.  Returns the number of
+ * ranges.
+ */
+static size_t plan_ranges(struct walk *w, const uint64_t *p, size_t n, bool merge)
 {
-	uint32_t size = w->src->offsets->timer_size;
-	int err;
+	const uint32_t size = w->src->offsets->timer_size;
+	struct mem_range *r = NULL;
+	uint8_t *buf = w->buf;
+	size_t n_ranges = 0;
 
-	for (size_t i = 0; i < n; i++)
-		w->ranges[i] = (struct mem_range){ .addr = w->pointers[i],
-						   .size = size,
-						   .buf = w->buf + i * size };
-	err = mem_read_many(w->mem, w->ranges, n);
+	for (size_t i = 0; i < n; i++) {
+		if (merge && r && p[i] - p[i - 1] <= STRIDE_MAX && p[i] - r->addr < RANGE_MAX) {
+			r->size = p[i] + size - r->addr;
+		} else {
+			buf += r ? r->size : 0;
+			r = &w->ranges[n_ranges++];
+			*r = (struct mem_range){ .addr = p[i], .size = size, .buf = buf };
+		}
+		w->places[i] = (struct place){ r, buf + (p[i] - r->addr) };
+	}
+	return n_ranges;
+}
+
+static int read_timers(struct walk *w, const uint64_t *p, size_t n, uint64_t owner, bool merge,
+		       size_t *ret_unread)
+{
+	int err = mem_read_many(w->mem, w->ranges, plan_ranges(w, p, n, merge));
+
+	*ret_unread = 0;
 	if (err)
 		return err;
-	err = decode_all(w, n, owner);
+	err = decode_all(w, p, n, owner, ret_unread);
 	return err < 0 ? err : count_all(w, (size_t)err);
+}
+
+/* The timers at p[0..n), n at most CHUNK. */
+static int take_timers(struct walk *w, const uint64_t *p, size_t n, uint64_t owner)
+{
+	uint64_t again[CHUNK];
+	size_t unread;
+	int err = read_timers(w, p, n, owner, true, &unread);
+
+	if (err || !unread)
+		return err;
+	memcpy(again, w->unread, unread * sizeof(*again));
+	err = read_timers(w, again, unread, owner, false, &unread);
+	w->timers.bad += err ? 0 : unread;
+	return err;
 }
 
 /*
@@ -328,26 +381,27 @@ static int read_entries(struct walk *w, uint64_t at, struct header *h, uint64_t 
 	return -EAGAIN;
 }
 
-/* Points out the timers of the n entries in buf.  Returns how many are left. */
-static size_t pick_pointers(struct walk *w, size_t n, size_t size, size_t offset)
+/* Keeps the timers of the n entries in buf; an entry that is being taken out is zero. */
+static int keep_pointers(struct walk *w, size_t n, size_t size, size_t offset)
 {
-	size_t kept = 0;
+	int err = 0;
 
-	for (size_t i = 0; i < n; i++) {
+	for (size_t i = 0; i < n && !err; i++) {
 		struct bytes b = bytes_of(w->buf + i * size, size);
 		uint64_t p;
 
 		bytes_seek(&b, offset);
 		p = bytes_u64(&b);
 		if (is_pointer(p))
-			w->pointers[kept++] = p;
+			err = vec_push(&w->pointers, p);
 		else
-			w->timers.bad++;
+			w->timers.bad += p != 0;
 	}
-	return kept;
+	return err;
 }
 
-static int walk_heap(struct walk *w, uint64_t at, uint64_t owner)
+/* Adds what is in the heap's array to pointers.  -EFAULT, -EAGAIN: it could not be read. */
+static int read_heap(struct walk *w, uint64_t at)
 {
 	const struct offsets *o = w->src->offsets;
 	bool is_slice = o->timers_heap == OFFSET_NONE;
@@ -360,20 +414,70 @@ static int walk_heap(struct walk *w, uint64_t at, uint64_t owner)
 	for (uint64_t i = 0; !err && i < h.len; i += CHUNK) {
 		size_t n = MIN(h.len - i, (uint64_t)CHUNK);
 
-		w->seen += n;
-		if (w->seen > TIMERS_MAX)
+		if (w->seen + i + n > TIMERS_MAX)
 			return -ENOBUFS;
 		err = read_entries(w, at, &h, i, n, size);
 		if (!err && i + n > h.len)
 			n = h.len > i ? h.len - i : 0;
 		if (!err)
-			err = take_timers(
-				w, pick_pointers(w, n, size, is_slice ? 0 : o->twhen_timer), owner);
+			err = keep_pointers(w, n, size, is_slice ? 0 : o->twhen_timer);
 	}
-	if (err != -EFAULT && err != -EAGAIN)
+	return err;
+}
+
+static int compare_addresses(const void *a, const void *b)
+{
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+static void sort_pointers(struct walk *w)
+{
+	size_t n = 0;
+
+	if (!w->pointers.n)
+		return;
+	qsort(w->pointers.items, w->pointers.n, sizeof(uint64_t), compare_addresses);
+	vec_for_each (&w->pointers, p) {
+		if (!n || w->pointers.items[n - 1] != *p)
+			w->pointers.items[n++] = *p;
+	}
+	w->pointers.n = n;
+}
+
+static int take_heap(struct walk *w, uint64_t owner)
+{
+	int err = 0;
+
+	sort_pointers(w);
+	w->seen += w->pointers.n;
+	for (size_t i = 0; !err && i < w->pointers.n; i += CHUNK)
+		err = take_timers(w, w->pointers.items + i, MIN(w->pointers.n - i, (size_t)CHUNK),
+				  owner);
+	return err;
+}
+
+/*
+ * The heap is put in order, and cleared of what was stopped, while it is read: a timer that moves
+ * past the place where the reading is would be missed, or be there twice.  So it is read twice, and
+ * each timer in either array is taken once; what it says of itself decides.
+ */
+static int walk_heap(struct walk *w, uint64_t at, uint64_t owner)
+{
+	const uint64_t bad = w->timers.bad;
+	int err = 0, taken;
+
+	w->pointers.n = 0;
+	for (int i = 0; i < PASSES && !err; i++) {
+		w->timers.bad = bad; /* what makes no sense counts once */
+		err = read_heap(w, at);
+	}
+	if (err && err != -EFAULT && err != -EAGAIN && err != -ENOBUFS)
 		return err;
-	w->timers.bad++;
-	return 0;
+	w->timers.bad += err == -EFAULT || err == -EAGAIN;
+	taken = take_heap(w, owner);
+	return taken ? taken : err == -ENOBUFS ? err : 0;
 }
 
 /* ---- all heaps ---- */
@@ -446,6 +550,7 @@ int timers_source_read(struct mem *m, const struct timers_source *src, struct ti
 	w->mem = m;
 	w->src = src;
 	err = walk_all(w);
+	vec_release(&w->pointers);
 	if (err) {
 		timers_release(&w->timers);
 	} else {

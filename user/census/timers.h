@@ -6,8 +6,9 @@
  * that is so unless GODEBUG has asynctimerchan=1, as it does in a program whose go.mod names a Go
  * before 1.23.)  Called by session and cmd.
  *
- * The target runs on meanwhile: a timer that changes its place in a heap, or its heap, while it is
- * read may be missed or counted twice.
+ * The target runs on meanwhile.  A timer that changes its place in a heap is there once; one that
+ * is taken out of a heap, or goes to another P's, while that is read may be missed or counted
+ * twice.
  */
 #ifndef GOTIDE_CENSUS_TIMERS_H
 #define GOTIDE_CENSUS_TIMERS_H

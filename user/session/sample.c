@@ -26,7 +26,7 @@
 #define SAMPLE_ROLLUPS_NS      (50 * NSEC_PER_MSEC)
 #define SAMPLE_ROLLUPS_LAST_NS (2 * NSEC_PER_SEC)
 
-/* A walk over its timers, in the same way: some 75 ms for 100,000 of them. */
+/* A walk over its timers, in the same way: some 50 ms for 100,000 of them. */
 #define SAMPLE_TIMERS_TICKS 5
 #define SAMPLE_WALK_PART    200
 

@@ -4,7 +4,8 @@
 // and says how many.
 //
 // stdin: "go" sets them and reports, "release" stops what can be stopped and
-// reports, "many" sets very many more, "stop" ends the program.
+// reports, "many" sets very many more, "churn" sets, stops and sets anew others
+// from now on, as fast as it can, "stop" ends the program.
 package main
 
 import (
@@ -104,6 +105,24 @@ func release() {
 	}
 }
 
+// churn keeps the heaps out of order.
+func churn() {
+	var ts [997]*time.Timer
+
+	for i := 0; ; i++ {
+		k := i * 7919 % len(ts)
+		switch {
+		case ts[k] == nil:
+			ts[k] = time.AfterFunc(time.Duration(i%5003)*time.Microsecond, func() {})
+		case i%3 == 0:
+			ts[k].Stop()
+			ts[k] = nil
+		default:
+			ts[k].Reset(time.Duration(i%70001) * time.Microsecond)
+		}
+	}
+}
+
 func main() {
 	ready("timers")
 	for stdin.Scan() {
@@ -121,6 +140,11 @@ func main() {
 				timers = append(timers, time.AfterFunc(due, func() { println(id) }))
 			}
 			report(map[string]int{"many": 100003})
+		case "churn":
+			for i := 0; i < 3; i++ {
+				go churn()
+			}
+			report(map[string]int{"named": named})
 		case "release":
 			release()
 			report(map[string]int{"after": after, "sleepers": sleepers})
