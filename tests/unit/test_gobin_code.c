@@ -280,6 +280,7 @@ static void test_spans(void **state)
 		{ "runtime.(*mheap).allocSpan", FRAME "e8 @" INIT_SPAN ";" LEAVE },
 		{ FREE, CHECK("0e") FRAME LEAVE MORESTACK("e5") },
 		{ "runtime.(*mheap).freeSpanLocked", FRAME "e8 @" FREE ";" LEAVE },
+		{ "runtime.(*mheap).alloc.func1", FRAME "e8 @runtime.(*mheap).allocSpan;" LEAVE },
 		STUBS,
 		{ "runtime.newproc1", "c3" },
 	};
@@ -301,6 +302,11 @@ static void test_spans(void **state)
 	find(f, ARRAY_SIZE(f), 21, &s);
 	assert_false(free_->is_found);
 	assert_non_null(strstr(free_->why, "inlined"));
+	assert_true(alloc->is_found);
+	f[4].code = FRAME LEAVE;
+	find(f, ARRAY_SIZE(f), 21, &s);
+	assert_false(alloc->is_found);
+	assert_non_null(strstr(alloc->why, "inlined into runtime.(*mheap).alloc.func1"));
 	find(f, ARRAY_SIZE(f), 16, &s);
 	assert_false(alloc->is_found);
 	assert_false(free_->is_found);

@@ -39,6 +39,7 @@ enum function {
 	FUNC_THROW,
 	FUNC_RUNQPUT,
 	FUNC_NEWCORO,
+	FUNC_ALLOC_FUNC1,
 	FUNC_ALLOC_SPAN,
 	FUNC_INIT_SPAN,
 	FUNC_SET_SPANS,
@@ -60,6 +61,7 @@ static const char *const function_names[FUNC_MAX] = {
 	[FUNC_THROW] = "runtime.throw",
 	[FUNC_RUNQPUT] = "runtime.runqput",
 	[FUNC_NEWCORO] = "runtime.newcoro",
+	[FUNC_ALLOC_FUNC1] = "runtime.(*mheap).alloc.func1",
 	[FUNC_ALLOC_SPAN] = "runtime.(*mheap).allocSpan",
 	[FUNC_INIT_SPAN] = "runtime.(*mheap).initSpan",
 	[FUNC_SET_SPANS] = "runtime.(*mheap).setSpans",
@@ -516,6 +518,8 @@ static int find_span_alloc(const struct finder *fi, struct code_site *s)
 {
 	if (!fi->is_register_abi)
 		return refuse(s, "spans are not followed in programs of Go 1.16 and before");
+	if (fi->func[FUNC_ALLOC_FUNC1].va && !has_call(fi, FUNC_ALLOC_FUNC1, FUNC_ALLOC_SPAN))
+		return refuse(s, "allocSpan is inlined into %s", function_names[FUNC_ALLOC_FUNC1]);
 	if (has_call(fi, FUNC_ALLOC_SPAN, FUNC_INIT_SPAN))
 		return find_span_init(fi, s);
 	return find_span_set(fi, s);
