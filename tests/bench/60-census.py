@@ -15,7 +15,9 @@ import lib  # noqa: E402
 
 VERSIONS = os.environ.get("BENCH_GO", "1.22 1.27").split()
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", "9"))
+PAIRS = 3 * ROUNDS
 SIZES = [int(n) for n in os.environ.get("BENCH_SIZES", "10000 100000 1000000").split()]
+READ = 100000  # goroutines of those that are read without pause
 WORK_MS = 1009
 TOOL = os.path.join(lib.OUTPUT, "live", "stacks")
 
@@ -68,11 +70,12 @@ def costs(version, n):
 
 
 def pace(prog, other):
-    """What the program does per second while the other is read without pause, on the other CPU."""
+    """What the program does per second of its own CPU time, which others on the machine do not
+    take away, while the other is read without pause, on the other CPU."""
     reader = subprocess.Popen(["taskset", "-c", "1", TOOL, str(other.pid), "1000000"],
                               stdout=subprocess.DEVNULL)
     try:
-        return prog.ask(f"work {WORK_MS}")["per_s"]
+        return prog.ask(f"work {WORK_MS}")["per_cpu_s"]
     finally:
         reader.kill()
         reader.wait()
@@ -83,11 +86,12 @@ def effect(version, n):
     ratios = []
     with crowd(version, n, "taskset", "-c", "0") as prog, \
             crowd(version, n, "taskset", "-c", "0") as twin:
-        for _ in range(ROUNDS):
+        for _ in range(PAIRS):
             control = pace(prog, twin)
             ratios.append(pace(prog, prog) / control)
-    print(f"go{version}, {n} goroutines, read without pause", f"{statistics.median(ratios):.3f}",
-          f"{min(ratios):.3f}-{max(ratios):.3f}", sep="\t", flush=True)
+    low, median, high = statistics.quantiles(ratios, n=4)
+    print(f"go{version}, {n} goroutines, read without pause", f"{median:.3f}",
+          f"{low:.3f}-{high:.3f}", sep="\t", flush=True)
 
 
 def main():
@@ -99,9 +103,9 @@ def main():
     for version in VERSIONS:
         for n in SIZES:
             costs(version, n)
-    print("target", "pace against the control", "range", sep="\t")
+    print("target", "pace against the control", "quartiles", sep="\t")
     for version in VERSIONS:
-        effect(version, SIZES[min(1, len(SIZES) - 1)])
+        effect(version, READ)
 
 
 main()

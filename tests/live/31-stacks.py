@@ -47,7 +47,7 @@ def parse_dump(text):
             if created:
                 g["creator"] = (created[1], *where)
                 g["parent"] = int(created[2]) if created[2] else None
-            else:
+            elif not call.startswith("runtime.goparkunlock("):  # Go 1.15 prints it
                 g["frames"].append((call[:call.rindex("(")], *where))
         found[int(head[1])] = g
     return found
@@ -64,7 +64,7 @@ def dump(prog):
 def is_shown(frame):
     """runtime/traceback.go, showframe() and elideWrapperCalling()."""
     name = frame["function"]
-    if frame["wrapper"]:
+    if frame["wrapper"] or "." not in name:
         return False
     return not (name.startswith("runtime.") and not name[len("runtime."):][:1].isupper())
 
@@ -124,12 +124,12 @@ def check_channels(name, pid):
     lib.check(sum(1 for n in sharing.values() if n == 1) >= EACH, f"{name}: timers {sharing}")
 
 
-def check_unchanged(name, pid):
+def check_unchanged(name, pid, has_seq):
     """What holds still is not read again, but one in sixteen, to be sure."""
     first, second = census(pid, "2")
     lib.equal(first["unchanged"], 0, f"{name}: unchanged in the first pass")
-    live = second["live"]
-    lib.check(live * 7 // 8 <= second["unchanged"] < live,
+    live = second["live"] if has_seq else 0
+    lib.check(live * 7 // 8 <= second["unchanged"] < max(live, 1),
               f"{name}: unchanged {second['unchanged']} of {live}")
     lib.equal(second["states"], first["states"], f"{name}: states")
 
@@ -140,7 +140,7 @@ def check_still(version, flavour):
         prog.ask("go")
         kinds = check_same(name, prog.pid, prog)
         check_channels(name, prog.pid)
-        check_unchanged(name, prog.pid)
+        check_unchanged(name, prog.pid, version != "1.15")
         prog.ask("collect")  # sets waitsince, may shrink stacks
         check_same(f"{name}, after a collection", prog.pid, prog)
     lib.check(len(kinds) >= 9, f"{name}: kinds of wait: {dict(kinds)}")
@@ -222,7 +222,8 @@ def main():
     for version in lib.VERSIONS:
         for flavour in FLAVOURS if os.environ.get("CENSUS_ONLY") != "churn" else []:
             check_still(version, flavour)
-        check_churn(version, FLAVOURS[0])
+        if os.environ.get("CENSUS_ONLY") != "still":
+            check_churn(version, FLAVOURS[0])
     lib.finish()
 
 

@@ -33,6 +33,9 @@ var (
 	file    *os.File
 	writer  *os.File // kept, so that no finalizer closes it
 	kinds   []kind
+	more    []kind // with C only
+
+	enteredTwice int // kinds with two calls of enter
 )
 
 func init() {

@@ -22,6 +22,7 @@ func main() {
 	n := flag.Int("n", 13, "goroutines of each kind")
 	flag.Parse()
 
+	kinds = append(kinds, more...)
 	ready("waits", fmt.Sprint("n=", *n))
 	if !await("go") {
 		return
@@ -32,7 +33,7 @@ func main() {
 			kinds[i].start(kinds[i].wait)
 		}
 	}
-	settle(*n * len(kinds))
+	settle(*n * (len(kinds) + enteredTwice))
 	report(map[string]interface{}{"live": runtime.NumGoroutine(), "kinds": len(kinds)})
 	for stdin.Scan() {
 		switch stdin.Text() {
