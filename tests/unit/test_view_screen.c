@@ -120,6 +120,32 @@ static void test_leaks_come_first(void **state)
 	machine_release(&m);
 }
 
+/* The row that says so does not hide the selected one. */
+static void test_list_that_is_cut_says_so(void **state)
+{
+	struct machine m;
+
+	(void)state;
+	machine_make(&m);
+	char *top = picture(&m, 7, 80);
+
+	screen_key(m.screen, SCREEN_KEY_END);
+	char *end = picture(&m, 7, 80), *whole = picture(&m, 9, 80);
+
+	assert_non_null(strstr(top, "|... 3 more below\n"));
+	assert_non_null(strstr(end, "|... 3 above\n"));
+	assert_non_null(strstr(end, "\n>    100 "));
+	assert_null(strstr(whole, "..."));
+	screen_key(m.screen, SCREEN_KEY_UP);
+	free(end);
+	end = picture(&m, 7, 80);
+	assert_non_null(strstr(end, "|... 1 more below, 2 above\n"));
+	free(top);
+	free(end);
+	free(whole);
+	machine_release(&m);
+}
+
 static void test_selection_stays_with_the_process(void **state)
 {
 	struct machine m;
@@ -277,6 +303,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_golden),
 		cmocka_unit_test(test_leaks_come_first),
+		cmocka_unit_test(test_list_that_is_cut_says_so),
 		cmocka_unit_test(test_selection_stays_with_the_process),
 		cmocka_unit_test(test_same_key_turns_the_order),
 		cmocka_unit_test(test_list_scrolls_to_the_selected),

@@ -7,6 +7,7 @@
 
 #include <poll.h>
 #include <stdlib.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -23,6 +24,7 @@ struct top_cmd {
 	struct top *screen; /* NULL: lines, or no sample yet */
 	bool wants_screen;
 	bool is_over; /* nothing more is to be shown */
+	bool has_leak; /* in what was printed */
 	uint64_t samples, sampled_ns; /* how many; when the last one was */
 };
 
@@ -74,6 +76,8 @@ static const struct argp argp = {
 	       "On a terminal it is a screen ('?' there lists the keys); otherwise one line per "
 	       "process and sample, or with -j one JSON object.  Parks are not probed unless "
 	       "--park all is given.\n\n"
+	       "Exit status: 0 done, 1 failed, 2 usage, 3 a leak was found in what was printed; a "
+	       "screen prints nothing, so its status is 0.\n\n"
 	       "Examples:\n"
 	       "  gotide\n"
 	       "  gotide top shop\n"
@@ -89,6 +93,7 @@ static int print_process(struct top_cmd *t, const struct snapshot_process *p)
 	if (!v)
 		return -ENOMEM;
 	verdict_of(p, v);
+	t->has_leak = t->has_leak || verdict_kind_is_leak(v->kind);
 	if (t->opts.is_json)
 		return jsonl_write(t->opts.out, jsonl_process(p, v));
 	row_of(p, v, &row);
@@ -102,6 +107,8 @@ static int print_lines(struct top_cmd *t, const struct snapshot *snap)
 
 	if (!t->opts.is_json && !t->samples)
 		table_heading(t->opts.out);
+	if (!t->opts.is_json && snap->n)
+		table_time(t->opts.out, time(NULL));
 	for (size_t i = 0; !err && i < snap->n; i++) {
 		const struct snapshot_process *p = &snap->processes[i];
 
@@ -189,7 +196,7 @@ static int top_run(int argc, char **argv)
 	}
 	int err = session_run(&s);
 
-	return opts_close_output(&t.opts, err ? CMD_FAILED : CMD_OK);
+	return opts_close_output(&t.opts, err ? CMD_FAILED : t.has_leak ? CMD_LEAK : CMD_OK);
 }
 
 const struct cmd cmd_top = {

@@ -54,21 +54,29 @@ static const char *base_name(const char *path)
 	return slash ? slash + 1 : path;
 }
 
+/*
+ * The line is what people need most, so it comes first; then who starts the goroutine, and what it
+ * runs, for which there may be no room.
+ */
+static void place_of(const struct snapshot_site *s, char *buf, size_t size)
+{
+	char function[VIEW_NAME_MAX], file[VIEW_NAME_MAX], start[VIEW_NAME_MAX];
+	char place[3 * VIEW_NAME_MAX];
+
+	snprintf(place, sizeof(place), "%s:%" PRIu32 " %s%s%s", base_name(view_name(file, s->file)),
+		 s->line, view_name(function, s->function),
+		 s->start_function && *s->start_function ? " -> " : "",
+		 view_name(start, s->start_function));
+	text_scrub(buf, size, place, strlen(place));
+}
+
 static void where_of(const struct verdict *v, char *buf, size_t size)
 {
-	char function[VIEW_NAME_MAX], file[VIEW_NAME_MAX];
-	const struct snapshot_site *s = v->n_findings ? v->findings[0].site : NULL;
-
 	buf[0] = '\0';
-	if (!s)
-		return;
-	const char *name = base_name(view_name(file, s->file));
-	char place[ROW_WHERE_MAX];
-
-	/* The line is what people need most: cut the function's name rather than that. */
-	snprintf(place, sizeof(place), "%s:%" PRIu32 " %s", name, s->line,
-		 view_name(function, s->function));
-	text_scrub(buf, size, place, strlen(place));
+	if (v->n_findings && v->findings[0].site)
+		place_of(v->findings[0].site, buf, size);
+	else if (v->n_findings)
+		text_scrub(buf, size, v->summary, strlen(v->summary));
 }
 
 /*
@@ -97,20 +105,12 @@ void row_of(const struct snapshot_process *p, const struct verdict *v, struct ro
 		.heap_live_bytes = p->heap_live_bytes,
 		.rss_bytes = rss_total(p),
 		.gc_per_min = gc_per_min(p, seconds),
-		.at_s = seconds,
 	};
 	name_of(p, ret->name, sizeof(ret->name));
 	where_of(v, ret->where, sizeof(ret->where));
 }
 
 /* ---- formatters and comparisons ---- */
-
-static void format_at(const struct row *r, char *buf, size_t size)
-{
-	char text[TEXT_HUMAN_MAX];
-
-	snprintf(buf, size, "%s", text_duration(text, r->at_s));
-}
 
 static void format_pid(const struct row *r, char *buf, size_t size)
 {
@@ -231,9 +231,8 @@ static int compare_gc(const struct row *a, const struct row *b)
 	return compare_double(a->gc_per_min, b->gc_per_min);
 }
 
-/* Widths add up to 79 columns without GC/MIN and WHERE, or without AT and WHERE. */
+/* Widths add up to 79 columns without WHERE. */
 static const struct column columns[COLUMN_MAX] = {
-	[COLUMN_AT] = { "AT", 0, 6, 0, 1, true, false, false, format_at, NULL },
 	[COLUMN_PID] = { "PID", 'p', 7, 0, 0, true, false, false, format_pid, compare_pid },
 	[COLUMN_NAME] = { "NAME", 'n', 12, 24, 2, false, false, false, format_name, compare_name },
 	[COLUMN_VERDICT] = { "VERDICT", 'v', 15, 0, 0, false, false, true, format_verdict,

@@ -24,15 +24,13 @@ struct row {
 	double per_min; /* their growth over the last minute; NAN unknown */
 	int64_t heap_live_bytes, rss_bytes; /* -1 unknown */
 	double gc_per_min; /* since observation began; NAN too early, or not probed */
-	double at_s; /* seconds of observation when the row was made */
-	char where[ROW_WHERE_MAX]; /* the worst finding's place, "" without one */
+	char where[ROW_WHERE_MAX]; /* the worst finding's place, else its summary; "" without one */
 };
 
 void row_of(const struct snapshot_process *p, const struct verdict *v, struct row *ret);
 
 enum column_id {
-	COLUMN_AT = 0,
-	COLUMN_PID,
+	COLUMN_PID = 0,
 	COLUMN_NAME,
 	COLUMN_VERDICT,
 	COLUMN_GOROUTINES,

@@ -345,13 +345,29 @@ static void draw_empty(unsigned int rows, unsigned int columns, struct screen_li
 			 "No Go process is being watched yet: new ones appear as they start.");
 }
 
+/* Of a list that is cut, the last row says by how much. */
+static void draw_cut(size_t above, size_t below, unsigned int columns, struct screen_line *ret)
+{
+	char text[96], and_above[48] = "";
+
+	if (above)
+		snprintf(and_above, sizeof(and_above), "%s%zu above", below ? ", " : "", above);
+	if (below)
+		snprintf(text, sizeof(text), "... %zu more below%s", below, and_above);
+	else
+		snprintf(text, sizeof(text), "... %s", and_above);
+	line_set(ret, columns, VIEW_DIM, text);
+}
+
 static void draw_list(struct screen *s, unsigned int rows, unsigned int columns,
 		      struct screen_line *ret)
 {
-	uint32_t want = ((1U << COLUMN_MAX) - 1) & ~(1U << COLUMN_AT);
-	uint32_t set = columns_fit(want, columns);
+	uint32_t set = columns_fit((1U << COLUMN_MAX) - 1, columns);
 	unsigned int room =
 		rows > LIST_FIRST_ROW + FOOTER_ROWS ? rows - LIST_FIRST_ROW - FOOTER_ROWS : 0;
+	bool is_cut = s->n > room && room > 1;
+
+	room -= is_cut;
 	size_t at = selected_index(s), first = at >= room ? at + 1 - room : 0;
 
 	s->page = MAX(room, 1U);
@@ -361,6 +377,8 @@ static void draw_list(struct screen *s, unsigned int rows, unsigned int columns,
 		draw_empty(rows, columns, ret);
 	for (unsigned int i = 0; i < room && first + i < s->n; i++)
 		draw_row(s, set, columns, s->order[first + i], &ret[LIST_FIRST_ROW + i]);
+	if (is_cut)
+		draw_cut(first, s->n - first - room, columns, &ret[LIST_FIRST_ROW + room]);
 }
 
 /* Below the list: where the selected process leaks, or why its verdict is what it is. */
@@ -455,7 +473,7 @@ static void draw_help(unsigned int rows, unsigned int columns, struct screen_lin
 		"  HEAP    heap live after the last garbage collection\n"
 		"  RSS     resident memory: anonymous, file and shared\n"
 		"  GC/MIN  garbage collections per minute since observation began\n"
-		"  WHERE   the go statement that the worst finding names\n"
+		"  WHERE   the go statement of the worst finding -> what it runs; or a summary\n"
 		"\n"
 		"  ? is a figure that is not known, - one that it is too early for.\n"
 		"  A process that has ended is dim, and goes after ten seconds.\n"
