@@ -8,6 +8,10 @@
 #include "trend/verdict.h"
 #include "view/jsonl.h"
 #include "view/report.h"
+#include "view/table.h"
+
+/* Of more processes those without a finding have one line each. */
+#define ENDING_WHOLE_MAX 5
 
 struct judged {
 	const struct snapshot_process *process;
@@ -38,16 +42,49 @@ static int print_json(const struct opts *o, const struct judged *judged, size_t 
 	return 0;
 }
 
+/*
+ * How many have a report of their own: all, or of many (a build starts hundreds) those with a
+ * finding, which come first.
+ */
+static size_t count_whole(const struct opts *o, const struct judged *judged, size_t n)
+{
+	size_t whole = 0;
+
+	if (n <= ENDING_WHOLE_MAX || o->verbosity > 0)
+		return n;
+	while (whole < n && judged[whole].verdict.n_findings)
+		whole++;
+	return whole;
+}
+
+static void print_rest(const struct opts *o, const struct judged *judged, size_t n)
+{
+	struct row row;
+
+	fprintf(o->out, "%zu process%s without a finding (-v reports each)\n\n", n,
+		n == 1 ? "" : "es");
+	table_heading(o->out);
+	for (size_t i = 0; i < n; i++) {
+		row_of(judged[i].process, &judged[i].verdict, &row);
+		table_row(o->out, &row);
+	}
+}
+
 static int print_text(const struct opts *o, const struct judged *judged, size_t n)
 {
+	size_t whole = count_whole(o, judged, n);
 	struct view_out out;
 
 	view_out_init(&out, o->out);
-	for (size_t i = 0; i < n; i++) {
+	for (size_t i = 0; i < whole; i++) {
 		if (i > 0)
 			fputc('\n', o->out);
 		report_process(&out, judged[i].process, &judged[i].verdict, o->verbosity > 0);
 	}
+	if (whole && whole < n)
+		fputc('\n', o->out);
+	if (whole < n)
+		print_rest(o, judged + whole, n - whole);
 	return fflush(o->out) ? -errno : 0;
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The end of an observation, the same for report and run: judges every process of the last
- * snapshot and prints it, worst first.
+ * snapshot and prints it, worst first; of many, those without a finding in one line each.
  */
 #ifndef GOTIDE_CMD_ENDING_H
 #define GOTIDE_CMD_ENDING_H
