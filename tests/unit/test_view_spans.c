@@ -63,6 +63,7 @@ static void facts_make(struct facts *x)
 	x->result.seconds = 10;
 	x->result.hits = 4001;
 	x->result.hit_ns = 1250;
+	x->result.knows_run_ns = true;
 	assert_int_equal(span_sites_make(&x->result, x->symbols, &x->sites), 0);
 	x->view = (struct spans_view){
 		.pid = 7,
@@ -154,6 +155,11 @@ static void test_nothing(void **state)
 	assert_non_null(strstr(have, "has ended"));
 	assert_non_null(strstr(have, "every small span kept"));
 	assert_null(strstr(have, "nan"));
+	free(have);
+	/* Privileges did not suffice to ask what a run takes. */
+	x.result.knows_run_ns = false;
+	have = text(&x, false);
+	assert_non_null(strstr(have, "at least 1.2 us each"));
 	free(have);
 	facts_release(&x);
 }

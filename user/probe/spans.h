@@ -97,7 +97,8 @@ struct spans_result {
 	unsigned int shift; /* one small span in 2^shift was kept at the end */
 	double seconds;
 	uint64_t hits;
-	double hit_ns; /* trap and program; SPANS_TRAP_NS alone if the rest is not known */
+	double hit_ns; /* trap and program; of the trap alone unless knows_run_ns */
+	bool knows_run_ns;
 	bool has_ended; /* the process has, or runs another image: this is how it was then */
 };
 void spans_result_release(struct spans_result *r);

@@ -249,6 +249,7 @@ int spans_collect(struct spans *s, struct spans_result *ret)
 	r.shift = s->tuner.shift;
 	r.seconds = (double)(end_ns - s->start_ns) / NSEC_PER_SEC;
 	r.hits = hits_of(&r.counts);
+	r.knows_run_ns = run_ns > 0;
 	r.hit_ns = SPANS_TRAP_NS + (run_ns > 0 ? run_ns : 0);
 	r.has_ended = s->has_ended;
 	*ret = r;

@@ -271,10 +271,9 @@ static void print_cost(struct view_out *o, const struct spans_result *r)
 	char hits[TEXT_HUMAN_MAX], rate[TEXT_HUMAN_MAX];
 
 	fprintf(o->f,
-		"\n  Cost  %s hits of the probes, %s a second, about %.1f us each: %.2f%% of a "
-		"CPU\n",
-		text_count(hits, (double)r->hits), text_count(rate, hits_per_s(r)), r->hit_ns / 1e3,
-		cost_pct(r));
+		"\n  Cost  %s hits of the probes, %s a second, %s %.1f us each: %.2f%% of a CPU\n",
+		text_count(hits, (double)r->hits), text_count(rate, hits_per_s(r)),
+		r->knows_run_ns ? "about" : "at least", r->hit_ns / 1e3, cost_pct(r));
 }
 
 void spans_text(struct view_out *o, const struct spans_view *v, bool is_verbose)
@@ -319,8 +318,8 @@ static struct json_object *cost_json(const struct spans_result *r)
 
 	add(o, "hits", number(r->hits));
 	add(o, "hits_per_s", jsonl_number(hits_per_s(r)));
-	add(o, "hit_ns", jsonl_number(r->hit_ns));
-	add(o, "target_cpu_pct", jsonl_number(cost_pct(r)));
+	add(o, "hit_ns", r->knows_run_ns ? jsonl_number(r->hit_ns) : NULL);
+	add(o, "target_cpu_pct", r->knows_run_ns ? jsonl_number(cost_pct(r)) : NULL);
 	return o;
 }
 
