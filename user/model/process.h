@@ -34,7 +34,9 @@ struct process {
 	bool is_recounting; /* a census is under way */
 	int64_t census_goids; /* ids handed out when it began, -1 unknown */
 	uint64_t census_goid; /* newest that it found */
-	uint64_t attach_goid; /* ids up to here were handed out before the observation */
+	uint64_t attach_goid; /* ids up to here were handed out before the observation ... */
+	uint64_t old_goid; /* ... and the newest that the first census found: newer ones came since
+			    */
 	bool has_tracking;
 	uint64_t census_torn, census_unread, census_ns; /* the latest */
 	uint64_t census_passes, census_corrections;

@@ -40,14 +40,17 @@ void recount_begin(struct process *p, int64_t goids)
 	}
 }
 
-/* One that was there before the observation: its id says so, but for what idle Ps still hold. */
+/*
+ * One that was there before the observation: its id says so, but for the few that idle Ps still
+ * hold (fifteen each at the most).
+ */
 static void add_old(const struct process *p, struct site_census *f, const struct model_goroutine *g)
 {
 	uint64_t hash = wire_goid_hash(g->goid << 8 | g->tracking_seq);
 	uint64_t part = g->goid * SITE_PARTS / (p->attach_goid + 1);
 
 	f->old++;
-	f->sum[wire_goid_hash(g->goid) % SITE_PARTS] += (uint32_t)(hash >> 32);
+	f->sum[wire_goid_hash(g->goid) % SITE_STILL_PARTS] += (uint32_t)(hash >> 32);
 	f->ids[part]++;
 	if (!g->is_waiting || g->waitsince_ns <= 0)
 		return;
@@ -71,7 +74,7 @@ int recount_goroutine(struct process *p, const struct model_goroutine *g)
 		return 0;
 	if (g->is_system)
 		s->is_system = true;
-	if (g->goid <= p->attach_goid)
+	if (g->goid <= (p->has_census ? p->old_goid : p->attach_goid))
 		add_old(p, &s->finding, g);
 	struct site_reason *r = g->is_waiting ? site_reason(s, g->wait_reason) : NULL;
 
@@ -202,9 +205,11 @@ static void take_reasons(struct site *s)
 /* Parts of the old ones, by id, of which none has gone or run since the first pass. */
 static void take_findings(struct site *s, bool is_first)
 {
-	for (unsigned int i = 0; i < SITE_PARTS; i++)
-		if (is_first || s->finding.sum[i] != s->census.sum[i])
-			s->still = is_first ? (1u << SITE_PARTS) - 1 : s->still & ~(1u << i);
+	if (is_first)
+		s->still = UINT64_MAX;
+	for (unsigned int i = 0; !is_first && i < SITE_STILL_PARTS; i++)
+		if (s->finding.sum[i] != s->census.sum[i])
+			s->still &= ~(UINT64_C(1) << i);
 	s->census = s->finding;
 }
 
@@ -223,8 +228,10 @@ static bool wants_example(struct site *s)
 void recount_end(struct process *p, const struct model_census *c, struct model_census_outcome *ret)
 {
 	*ret = (struct model_census_outcome){ 0 };
-	if (!p->has_census && !p->attach_goid && !p->is_from_start)
-		p->attach_goid = p->census_goid;
+	if (!p->has_census && !p->is_from_start) {
+		p->old_goid = p->census_goid;
+		p->attach_goid = p->attach_goid ? p->attach_goid : p->census_goid;
+	}
 	for_each_site(p, s)
 	{
 		ret->corrected += judge(p, s, c);
@@ -289,7 +296,7 @@ void recount_snapshot(const struct process *p, const struct site *s, struct snap
 	if (p->attach_goid)
 		ret->id_share = (double)c->old / (double)p->attach_goid;
 	if (p->census_passes > 1) {
-		ret->still_part = (double)__builtin_popcount(s->still) / SITE_PARTS;
+		ret->still_part = (double)__builtin_popcountll(s->still) / SITE_STILL_PARTS;
 		ret->still_s = seconds_between(p->start_ns, p->census_ns);
 		ret->knows_runs = p->has_tracking;
 	}

@@ -30,8 +30,9 @@ struct site_reason {
 	uint64_t parks, readies;
 };
 
-/* Parts into which goroutines are dealt by id: old to new, or at random. */
-#define SITE_PARTS 16
+/* Parts into which goroutines are dealt by id: from old to new, and at random. */
+#define SITE_PARTS	 16
+#define SITE_STILL_PARTS 64
 
 /* One census of a site. */
 struct site_census {
@@ -40,7 +41,7 @@ struct site_census {
 	/* of those found, the ones that were there before the observation */
 	uint32_t old, with_since;
 	uint32_t ids[SITE_PARTS]; /* by part of the ids handed out before */
-	uint32_t sum[SITE_PARTS]; /* of hashes of id and trackingSeq, dealt at random */
+	uint32_t sum[SITE_STILL_PARTS]; /* of hashes of id and trackingSeq, dealt at random */
 	int64_t since_min_ns, since_max_ns; /* of waitsince; 0: none has one */
 };
 
@@ -65,7 +66,7 @@ struct site {
 	bool is_unsettled; /* base is yet to come, with the next census */
 	bool is_corrected; /* since the last tick */
 	struct site_census finding, census; /* under way, latest */
-	uint16_t still; /* parts unchanged since the first census, a bit each */
+	uint64_t still; /* parts unchanged since the first census, a bit each */
 	bool is_asked; /* an example of it has been asked for */
 	int64_t channels, channels_of; /* different ones waited on, and by how many; -1 unknown */
 	uint64_t born, died; /* absolute counters, latest */

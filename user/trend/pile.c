@@ -9,7 +9,10 @@
 /* Fewer may be anybody's: workers per core, one per backend, one per shard. */
 #define PILE_MIN 1000
 
-/* Of the parts by id so many have neither lost one nor seen one run: less than five ran at all. */
+/*
+ * Of the parts by id so many have neither lost one nor seen one run: at most about eighteen ran, or
+ * were born since with an id that an idle P still held.
+ */
 #define STILL_MIN 0.75
 
 /* So many wait for the same kind of thing. */
