@@ -19,6 +19,7 @@ static struct process *new_process_from(uint32_t max_sites, bool is_from_start)
 		.comm = "p",
 		.start_ns = 1000 * S,
 		.is_park_watched = true,
+		.hooks_on = (1u << WIRE_HOOK_MAX) - 1,
 		.is_from_start = is_from_start,
 		.resolver = { .site = sim_site_name, .frames = sim_frames, .reason = sim_reason },
 	};
@@ -279,6 +280,28 @@ static void test_site_that_is_not_counted(void **state)
 	/* not counted a second time among the folded rest */
 	assert_true(snap.live <= 4010 + 1000);
 	picture_free(&snap);
+	process_free(p);
+}
+
+/* Without probes of births and deaths the population is what the census says, and no mistake. */
+static void test_without_probes(void **state)
+{
+	struct process *p = new_process(100);
+	struct snapshot_process snap;
+
+	(void)state;
+	p->hooks_on = 1u << WIRE_HOOK_GC_END;
+	for (uint64_t n = 100; n <= 400; n += 100) {
+		struct model_census_outcome o = pass(p, 1, n);
+
+		assert_true(!o.corrected && !o.is_doubtful);
+		snap = picture(p);
+		assert_int_equal(snap.live, n);
+		picture_free(&snap);
+	}
+	/* and its rise is in the series */
+	assert_int_equal(series_count(&p->sites->live), 5);
+	assert_true(series_at(&p->sites->live, 4)->last == 400);
 	process_free(p);
 }
 
@@ -551,6 +574,7 @@ int main(void)
 		cmocka_unit_test(test_skew_of_preempted_threads),
 		cmocka_unit_test(test_torn_ones_are_no_disagreement),
 		cmocka_unit_test(test_site_that_is_not_counted),
+		cmocka_unit_test(test_without_probes),
 		cmocka_unit_test(test_no_go_statement_no_doubt),
 		cmocka_unit_test(test_unfolded_site_is_settled),
 		cmocka_unit_test(test_wait_reasons_of_the_census),

@@ -23,6 +23,9 @@
 /* Where GOMAXPROCS could not be read. */
 #define PROCS_UNKNOWN 64
 
+/* What counts populations, if both are there. */
+#define LIFE_HOOKS (1u << WIRE_HOOK_BIRTH | 1u << WIRE_HOOK_DEATH)
+
 /* ---- one pass ---- */
 
 void recount_begin(struct process *p, int64_t goids)
@@ -176,11 +179,22 @@ static bool correct(const struct process *p, struct site *s, struct interval in)
 	return true;
 }
 
+/* Nothing is counted: there is nothing to correct, the census is all that is known. */
+static void follow(struct site *s, struct interval in)
+{
+	int64_t was = s->base;
+
+	settle(s, in);
+	s->is_corrected |= s->base != was;
+}
+
 static bool judge(const struct process *p, struct site *s, const struct model_census *c)
 {
 	struct interval in = base_interval(s, c);
 
-	if (!p->has_census) {
+	if ((p->hooks_on & LIFE_HOOKS) != LIFE_HOOKS) {
+		follow(s, in);
+	} else if (!p->has_census) {
 		settle_first(p, s, in);
 	} else if (s->is_unsettled || (!s->gopc && !s->is_other)) {
 		/* Those without a go statement are extra Ms' in calls from C: no probe sees them.

@@ -64,7 +64,7 @@ struct site {
 	int64_t base_lo, base_hi; /* between which it lies, by the censuses so far */
 	int8_t doubt; /* the latest census said more (1) or less (-1) than that; 0: it agreed */
 	bool is_unsettled; /* base is yet to come, with the next census */
-	bool is_corrected; /* since the last tick */
+	bool is_corrected; /* the census moved the population since the last tick */
 	struct site_census finding, census; /* under way, latest */
 	uint64_t still; /* parts unchanged since the first census, a bit each */
 	bool is_asked; /* an example of it has been asked for */
