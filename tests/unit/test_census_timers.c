@@ -314,6 +314,10 @@ static void test_no_ps(void **state)
 	assert_int_equal(w.got.bad, 2);
 	fakemem_put(&w.fm, p_at(0), 7, 4);
 	assert_int_equal(read_budget(BUDGET), -EBADMSG);
+	/* Ps, but nothing in them is a timer. */
+	fakemem_put(&w.fm, p_at(0), 0, 4);
+	put(heap_of(0) + 8, UINT64_MAX);
+	assert_int_equal(read_budget(BUDGET), -EBADMSG);
 	put(ALLP, 0xdead0000);
 	assert_int_equal(read_budget(BUDGET), -EFAULT);
 }

@@ -64,6 +64,7 @@ static void test_nearest(void **state)
 	assert_int_equal(o.gcc_heapmarked, 168);
 	assert_int_equal(o.gcc_heapinuse, OFFSET_NONE);
 	assert_int_equal(o.mst_numgc, 4280);
+	assert_int_equal(o.p_timers, 8832);
 	assert_int_equal(o.mst_heap_live, OFFSET_NONE);
 	/* 1.20: g of 1.19, the rest of 1.21, gcControllerState 24 bytes lower. */
 	assert_int_equal(from_table(20, ELF_MACHINE_AMD64, &o, &source), 0);
@@ -71,6 +72,7 @@ static void test_nearest(void **state)
 	assert_int_equal(o.g_gopc, 296);
 	assert_int_equal(o.g_parent_goid, OFFSET_NONE);
 	assert_int_equal(o.sched_runqsize, 120);
+	assert_int_equal(o.p_timers, 8832);
 	assert_int_equal(o.gcc_heapgoal, 48);
 	assert_int_equal(o.gcc_memorylimit, 8);
 	assert_int_equal(o.gcc_heapmarked, 128);

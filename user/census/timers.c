@@ -502,22 +502,21 @@ static int walk_p(struct walk *w, uint64_t p, size_t i)
 /* All Ps; one that is none is counted as bad. */
 static int walk_ps(struct walk *w, const uint64_t *ps, size_t n)
 {
-	size_t bad = 0;
 	int err = 0;
 
 	for (size_t i = 0; i < n && !err; i++) {
 		err = walk_p(w, ps[i], i);
 		if (err == -EBADMSG) {
-			bad++;
+			w->timers.bad++;
 			err = 0;
 		}
 	}
-	if (err == -ENOBUFS) {
+	if (err == -ENOBUFS)
 		w->timers.is_partial = true;
-		err = 0;
-	}
-	w->timers.bad += bad;
-	return !err && bad == n ? -EBADMSG : err;
+	else if (err)
+		return err;
+	/* Where nothing made sense, none would be a bold answer. */
+	return w->timers.bad && !w->timers.total ? -EBADMSG : 0;
 }
 
 static int walk_all(struct walk *w)

@@ -39,8 +39,8 @@ struct timers {
 };
 
 /*
- * -ENOENT: runtime.allp or the offsets are not known.  -EBADMSG: what is read are no Ps.  Other
- * errors as mem_read().  Release *ret on success only.
+ * -ENOENT: runtime.allp or the offsets are not known.  -EBADMSG: what is read are no Ps,
+ * or nothing in their heaps is a timer.  Other errors as mem_read().  Release *ret on success only.
  */
 int timers_read(struct mem *m, struct gobin *bin, uint64_t bias, struct timers *ret) _must_check_;
 void timers_release(struct timers *t);

@@ -106,6 +106,12 @@ static void row_copy(const struct offsets_table *t, size_t row, struct offsets *
 }
 
 /*
+ * p.timers of Go 1.18 and 1.20, 8 bytes lower than in 1.19 and 1.21: adjusttimers and doaddtimer in
+ * programs built by them (turbo 1.6.3; esbuild 0.18.0 and 0.21.5) refer to the slice there.
+ */
+#define P_TIMERS_18_20 8832
+
+/*
  * Go 1.20, which no suite of Debian has: g as in 1.19, all else as in 1.21, but that
  * gcControllerState keeps one mark/cons ratio where 1.21 keeps four, so what follows lies 24 bytes
  * lower.  Measured in programs built by it (esbuild 0.18.0 and 0.20.0): newproc1, resetLive and
@@ -120,6 +126,7 @@ static void compose_1_20(const struct offsets_table *t, struct offsets *ret)
 
 	row_copy(t, nearest(t, 19), &old);
 	row_copy(t, nearest(t, 21), ret);
+	ret->p_timers = P_TIMERS_18_20;
 	for (size_t i = 0; i < FIELD_COUNT; i++) {
 		value = offsets_value(ret, i);
 		if (!strcmp(fields[i].type, "runtime.g"))
@@ -144,7 +151,7 @@ static void compose_1_18(const struct offsets_table *t, struct offsets *ret)
 		    !strcmp(fields[i].type, "runtime.mstats"))
 			offsets_set(ret, i, OFFSET_NONE);
 	}
-	ret->p_timers = OFFSET_NONE; /* p.limiterEvent, which lies before it, is of 1.19 */
+	ret->p_timers = P_TIMERS_18_20;
 	ret->gcc_gcpercent = 0;
 	ret->gcc_heapgoal = 104;
 	ret->gcc_heaplive = 120;
