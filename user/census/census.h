@@ -27,7 +27,8 @@ struct census;
 
 /* Why a goroutine has no stack, or which it has. */
 enum census_stack {
-	CENSUS_STACK_NONE = 0, /* not asked for */
+	/* Not asked for, or the budget ran out before; or not unwound on this machine (arm64). */
+	CENSUS_STACK_NONE = 0,
 	CENSUS_STACK_WHOLE, /* ends where every goroutine's does: in runtime.goexit */
 	CENSUS_STACK_CUT, /* right as far as it goes, deeper than what is read */
 	CENSUS_STACK_RUNNING, /* on a CPU: only its creator and start are known */
