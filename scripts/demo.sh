@@ -45,6 +45,7 @@ status=0
 echo
 if [ "$status" = 3 ] && [ "$(grep -c 'GOROUTINE LEAK' "$work/report")" = 1 ]; then
 	echo "demo: the leak was named, the busy program was not flagged (exit status 3: a leak was found)"
+	echo "demo: gotide is $OUTPUT/gotide; 'sudo make install' puts it in /usr/local/bin"
 else
 	echo "demo: not as expected (exit status $status)" >&2
 	exit 1

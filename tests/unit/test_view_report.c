@@ -291,6 +291,20 @@ static void test_end_as_far_as_it_is_known(void **state)
 	}
 }
 
+/* Every finding without a place says what it is about. */
+static void test_pressure_says_what_it_is(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	fixture_healthy(&f);
+	fixture_finding(&f, VERDICT_PRESSURE, 0.7);
+	char *text = report(&f, 100, false, false);
+
+	assert_non_null(strstr(text, "PRESSURE  confidence 0.70\n  what the load explains\n"));
+	free(text);
+}
+
 static void test_verbose_lists_all_sites(void **state)
 {
 	struct fixture f;
@@ -320,6 +334,7 @@ int main(void)
 		cmocka_unit_test(test_stack_says_which_it_is),
 		cmocka_unit_test(test_end_as_far_as_it_is_known),
 		cmocka_unit_test(test_memory_is_set_in_columns),
+		cmocka_unit_test(test_pressure_says_what_it_is),
 		cmocka_unit_test(test_verbose_lists_all_sites),
 	};
 

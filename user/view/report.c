@@ -97,6 +97,8 @@ static const char *what_grows(enum verdict_kind k)
 		return "free memory that the runtime has not given back";
 	case VERDICT_OOM_RISK:
 		return "memory, towards its limit";
+	case VERDICT_PRESSURE:
+		return "what the load explains";
 	default:
 		return NULL;
 	}
