@@ -306,6 +306,8 @@ def check_refusals(version, folder):
     other.wait()
     path = lib.program_path("waits", version, "stripped")
     with lib.Program(path) as one, lib.Program(path) as two:
+        one.ask("go")
+        two.ask("go")
         refused(["goroutines", "waits.stripped"], "2 processes have that name")
         refused(["heap", "--base", path, str(one.pid)], "no pprof profile, or a damaged one")
         refused(["goroutines", "--pprof", "/nonexistent/x", str(two.pid)], "cannot write")
