@@ -133,6 +133,43 @@ static void by_age(void **state)
 	assert_int_equal(g.groups.items[0].waitsince_max_ns, 5000);
 }
 
+static bool is_even(uint64_t goid, void *arg)
+{
+	++*(unsigned int *)arg;
+	return goid % 2 == 0;
+}
+
+/* Whoever is known to be old by other means passes, and of nobody the age is unknown then. */
+static void by_other_means(void **state)
+{
+	unsigned int asked = 0;
+	const struct group_filter old = {
+		.with_system = true,
+		.waiting_since_ns = 5000,
+		.is_old = is_even,
+		.arg = &asked,
+	};
+	_cleanup_(cw_release) struct census_world w;
+	_cleanup_(groups_release) struct groups g;
+	uint64_t even = 0;
+
+	(void)state;
+	world_of_groups(&w);
+	assert_int_equal(cw_run(), 0);
+	for (size_t i = 0; i < census_count(w.census); i++)
+		even += census_at(w.census, i)->g.goid % 2 == 0;
+	assert_int_equal(groups_make(w.census, GROUP_SITE, &old, &g), 0);
+	assert_int_equal(asked, census_count(w.census));
+	assert_int_equal(sum(&g), even);
+	assert_int_equal(g.left_out, census_count(w.census) - even);
+	assert_int_equal(g.age_unknown, 0);
+	for (size_t i = 0; i < census_count(w.census); i++) {
+		const struct walk_goroutine *one = &census_at(w.census, i)->g;
+
+		assert_int_equal(group_passes(&old, one), one->goid % 2 == 0);
+	}
+}
+
 static void nobody(void **state)
 {
 	_cleanup_(cw_release) struct census_world w;
@@ -203,6 +240,7 @@ int main(void)
 		cmocka_unit_test(by_site),
 		cmocka_unit_test(by_what_it_waits_for),
 		cmocka_unit_test(by_age),
+		cmocka_unit_test(by_other_means),
 		cmocka_unit_test(nobody),
 		cmocka_unit_test(each_its_own_group),
 		cmocka_unit_test(names_of_states),
