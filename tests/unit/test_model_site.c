@@ -152,6 +152,8 @@ static void test_stack_of_the_main_reason(void **state)
 	stack(s, WIRE_HOOK_BIRTH, 0, 0x100);
 	assert_int_equal(s->birth_stack.n_frames, 3);
 	assert_string_equal(s->birth_stack.frames[0].function, "f100");
+	stack(s, WIRE_HOOK_BIRTH, 0, 0x100);
+	assert_false(s->birth_stacks_differ);
 	/* of parked stacks one of the main reason is best, and the latest of those */
 	stack(s, WIRE_HOOK_PARK, 3, 0x200);
 	assert_int_equal(s->park_stack.n_frames, 4);
@@ -165,6 +167,7 @@ static void test_stack_of_the_main_reason(void **state)
 	assert_string_equal(s->park_stack.frames[1].function, "f500");
 	stack(s, WIRE_HOOK_BIRTH, 0, 0x600);
 	assert_string_equal(s->birth_stack.frames[0].function, "f600");
+	assert_true(s->birth_stacks_differ);
 	assert_string_equal(s->park_stack.frames[1].function, "f500");
 	assert_string_equal(s->park_stack.frames[3].function, "f502");
 	site_free(s);

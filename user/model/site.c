@@ -264,24 +264,32 @@ int site_main_reason(const struct site *s, const struct model_resolver *r, bool 
 
 /* ---- stacks ---- */
 
+static bool is_stack(const struct site_stack *st, const __u64 *pc, uint32_t n)
+{
+	uint32_t depth = MIN(n, (uint32_t)WIRE_STACK_DEPTH);
+
+	for (uint32_t i = 0; i < depth; i++)
+		if (st->pc[i] != pc[i])
+			return false;
+	return st->depth == depth;
+}
+
 static int stack_keep(struct site_stack *st, uint32_t reason, const __u64 *from, uint32_t n)
 {
 	uint32_t depth = MIN(n, (uint32_t)WIRE_STACK_DEPTH);
-	uint64_t pc[WIRE_STACK_DEPTH] = { 0 };
 
 	if (!st->pc)
 		st->pc = calloc(WIRE_STACK_DEPTH, sizeof(*st->pc));
 	if (!st->pc)
 		return -ENOMEM;
 	st->reason = reason;
-	for (uint32_t i = 0; i < depth; i++)
-		pc[i] = from[i];
 	/* Mostly it is the same again, and naming it is what costs. */
-	if (st->depth == depth && !memcmp(st->pc, pc, sizeof(pc)))
+	if (is_stack(st, from, n))
 		return 0;
 	frames_free(st);
 	st->depth = depth;
-	memcpy(st->pc, pc, sizeof(pc));
+	for (uint32_t i = 0; i < depth; i++)
+		st->pc[i] = from[i];
 	return 0;
 }
 
@@ -297,6 +305,8 @@ int site_stack_seen(struct site *s, const struct event *ev, const struct model_r
 		if (main >= 0 && s->reasons.items[main].reason == st->reason)
 			return 0;
 	}
+	if (st == &s->birth_stack && st->depth && !is_stack(st, ev->stack.pc, ev->stack.depth))
+		s->birth_stacks_differ = true;
 	return stack_keep(st, ev->stack.reason, ev->stack.pc, ev->stack.depth);
 }
 
@@ -414,6 +424,7 @@ void site_snapshot(struct site *s, const struct model_resolver *r, bool is_park_
 		.stack_depth = s->park_stack.n_frames,
 		.creation_stack = s->birth_stack.frames,
 		.creation_depth = s->birth_stack.n_frames,
+		.has_creators = s->birth_stacks_differ,
 		.live_series = &s->live,
 		.survivor_series = &s->survivors,
 		.birth_series = &s->births,

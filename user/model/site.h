@@ -80,6 +80,7 @@ struct site {
 
 	VEC(struct site_reason) reasons;
 	struct site_stack park_stack, birth_stack;
+	bool birth_stacks_differ; /* it was reached in more than one way */
 
 	UT_hash_handle hh;
 };

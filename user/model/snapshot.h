@@ -75,6 +75,7 @@ struct snapshot_site {
 	const struct snapshot_frame
 		*creation_stack; /* who executed the go statement; NULL as above */
 	size_t creation_depth;
+	bool has_creators; /* the go statement was reached in other ways, too */
 
 	struct snapshot_before before;
 

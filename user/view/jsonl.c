@@ -129,6 +129,9 @@ static struct json_object *finding_of(const struct finding *f)
 	add(o, "advice", jsonl_name(f->advice));
 	add(o, "creation_stack",
 	    f->site ? stack_of(f->site->creation_stack, f->site->creation_depth) : NULL);
+	add(o, "creation_varies",
+	    f->site && f->site->creation_depth ? json_object_new_boolean(f->site->has_creators)
+					       : NULL);
 	return o;
 }
 

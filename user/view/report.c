@@ -135,7 +135,11 @@ static void print_stacks(struct view_out *o, const struct snapshot_site *s)
 	if (s && s->stack_depth)
 		print_stack(o, "Waits here", s->stack, s->stack_depth);
 	else if (s && s->creation_depth)
-		print_stack(o, "Created by", s->creation_stack, s->creation_depth);
+		print_stack(o,
+			    s->has_creators ? "Created by (one of several ways here: it need not "
+					      "be the one that leaks)"
+					    : "Created by",
+			    s->creation_stack, s->creation_depth);
 }
 
 static void print_evidence(struct view_out *o, const struct finding *f)
