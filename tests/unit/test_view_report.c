@@ -291,6 +291,33 @@ static void test_end_as_far_as_it_is_known(void **state)
 	}
 }
 
+/* Which function a variable held is told by the stack, where that is whole. */
+static void test_wrapper_through_a_pointer(void **state)
+{
+	static const struct snapshot_frame deep[SNAPSHOT_STACK_MAX] = { 0 };
+	char buf[VIEW_NAME_MAX];
+	struct fixture f;
+
+	(void)state;
+	fixture_leak(&f);
+	f.sites[0].start_function = "main.spawn.gowrap1";
+	assert_string_equal(view_runs(buf, &f.sites[0]), "main.(*Server).handle.func1");
+	char *text = report(&f, 100, false, false);
+
+	assert_non_null(strstr(text, "  ->  runs main.(*Server).handle.func1\n"));
+	free(text);
+	f.sites[0].stack_depth = 3; /* ends in the runtime: cut */
+	assert_string_equal(view_runs(buf, &f.sites[0]), "main.spawn.gowrap1");
+	f.sites[0].stack = deep;
+	f.sites[0].stack_depth = SNAPSHOT_STACK_MAX;
+	assert_string_equal(view_runs(buf, &f.sites[0]), "main.spawn.gowrap1");
+	fixture_leak(&f);
+	f.sites[0].start_function = "main.gowrapper";
+	assert_string_equal(view_runs(buf, &f.sites[0]), "main.gowrapper");
+	f.sites[0].start_function = NULL;
+	assert_string_equal(view_runs(buf, &f.sites[0]), "");
+}
+
 /* Every finding without a place says what it is about. */
 static void test_pressure_says_what_it_is(void **state)
 {
@@ -334,6 +361,7 @@ int main(void)
 		cmocka_unit_test(test_stack_says_which_it_is),
 		cmocka_unit_test(test_end_as_far_as_it_is_known),
 		cmocka_unit_test(test_memory_is_set_in_columns),
+		cmocka_unit_test(test_wrapper_through_a_pointer),
 		cmocka_unit_test(test_pressure_says_what_it_is),
 		cmocka_unit_test(test_verbose_lists_all_sites),
 	};

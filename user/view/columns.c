@@ -64,9 +64,8 @@ static void place_of(const struct snapshot_site *s, char *buf, size_t size)
 	char place[3 * VIEW_NAME_MAX];
 
 	snprintf(place, sizeof(place), "%s:%" PRIu32 " %s%s%s", base_name(view_name(file, s->file)),
-		 s->line, view_name(function, s->function),
-		 s->start_function && *s->start_function ? " -> " : "",
-		 view_name(start, s->start_function));
+		 s->line, view_name(function, s->function), *view_runs(start, s) ? " -> " : "",
+		 start);
 	text_scrub(buf, size, place, strlen(place));
 }
 

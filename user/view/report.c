@@ -46,7 +46,7 @@ static void print_place(struct view_out *o, const struct snapshot_site *s)
 
 	fputs("  ", o->f);
 	view_piece_source(&l, VIEW_BOLD, s->function, s->file, s->line);
-	snprintf(runs, sizeof(runs), "->  runs %s", view_name(start, s->start_function));
+	snprintf(runs, sizeof(runs), "->  runs %s", view_runs(start, s));
 	if (*start)
 		view_piece(&l, VIEW_PLAIN, "  ", runs);
 	fputc('\n', o->f);

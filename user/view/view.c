@@ -150,6 +150,34 @@ static bool is_goroot(const char *start, const char *end)
 	return len == 2 || isdigit((unsigned char)start[2]) || start[2] == '-';
 }
 
+/* "main.spawn.gowrap1": made by the compiler (cmd/compile, Go 1.22 on) for go f(x). */
+static bool is_gowrap(const char *function)
+{
+	static const char name[] = ".gowrap";
+	const char *at = strstr(function, name);
+
+	return at && at[strlen(name)] &&
+	       !at[strlen(name) + strspn(at + strlen(name), "0123456789")];
+}
+
+/*
+ * A wrapper that calls through a pointer (go f(x), f a variable; go i.M()) does not say whom.  The
+ * outermost frame of an example does: stacks are shown without wrappers.
+ */
+const char *view_runs(char buf[static VIEW_NAME_MAX], const struct snapshot_site *s)
+{
+	const char *start = s->start_function ? s->start_function : "";
+	bool is_whole = s->stack_depth > 0 && s->stack_depth < SNAPSHOT_STACK_MAX;
+
+	if (is_whole && is_gowrap(start)) {
+		const char *outermost = s->stack[s->stack_depth - 1].function;
+
+		if (strncmp(outermost, "runtime.", strlen("runtime.")))
+			start = outermost;
+	}
+	return view_name(buf, start);
+}
+
 /* Past where Go's library or the modules are kept (GOROOT/src, GOMODCACHE). */
 static const char *source_of(const char *file)
 {

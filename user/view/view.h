@@ -101,6 +101,12 @@ unsigned int view_columns(const char *text);
  */
 void view_fit(char *buf, size_t size, const char *text, unsigned int columns, bool is_right);
 
+/*
+ * What the goroutines of a site run: what the go statement names, if need be as an example's stack
+ * tells it.  "" if it is not known.  Scrubbed, in buf, which is returned.
+ */
+const char *view_runs(char buf[static VIEW_NAME_MAX], const struct snapshot_site *s);
+
 /* "GOROUTINE LEAK" for goroutine-leak. */
 #define VIEW_TITLE_MAX 32
 const char *view_title(char buf[static VIEW_TITLE_MAX], enum verdict_kind k);
