@@ -415,6 +415,32 @@ static void test_exit(void **state)
 	process_free(p);
 }
 
+/* Births come on while the account cannot be read: what it said last is no bound on their ids. */
+static void test_clock_of_a_stale_account(void **state)
+{
+	struct process *p = new_process(10);
+	struct event birth = { .kind = WIRE_BIRTH, .pid = 7 };
+	struct account a;
+
+	(void)state;
+	account_clear(&a);
+	a.goids = 160;
+	read_account(p, &a);
+	tick(p, 1001);
+	assert_int_equal(p->clock.entries[p->clock.n - 1].goid, 145);
+	birth.ts_ns = 1002 * S;
+	birth.go.goid = 500;
+	birth.go.gopc = sim_gopc(1);
+	assert_int_equal(process_event(p, &birth), 0);
+	tick(p, 1002);
+	assert_int_equal(p->clock.entries[p->clock.n - 1].goid, 500);
+	a.goids = 800;
+	read_account(p, &a);
+	tick(p, 1003);
+	assert_int_equal(p->clock.entries[p->clock.n - 1].goid, 785);
+	process_free(p);
+}
+
 static size_t series_bytes(const struct series *s)
 {
 	return s->points ? (s->capacity < s->n * 2 ? s->capacity : s->n * 2) * sizeof(*s->points)
@@ -458,6 +484,7 @@ int main(void)
 		cmocka_unit_test(test_off_heap),
 		cmocka_unit_test(test_timers),
 		cmocka_unit_test(test_exit),
+		cmocka_unit_test(test_clock_of_a_stale_account),
 		cmocka_unit_test(test_memory_of_busy_sites),
 	};
 

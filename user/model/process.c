@@ -407,7 +407,7 @@ static void account_taken(struct process *p, const struct account *a)
 {
 	if (!p->has_account)
 		p->first_account = *a;
-	p->has_account = true;
+	p->has_account = p->has_new_account = true;
 	p->account = *a;
 }
 
@@ -554,8 +554,9 @@ static int tick_alloc(struct process *p, uint64_t now_ns)
 /* Ids are handed out whether or not a record tells of it. */
 static int tick_clock(struct process *p, uint64_t now_ns)
 {
-	if (p->has_exited || p->account.goids <= 0)
+	if (!p->has_new_account || p->account.goids <= 0)
 		return 0;
+	p->has_new_account = false;
 	return idclock_handed(&p->clock, now_ns, (uint64_t)p->account.goids);
 }
 
