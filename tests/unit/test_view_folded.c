@@ -26,7 +26,7 @@ static void test_full_disk(void **state)
 	assert_non_null(f);
 	setvbuf(f, NULL, _IONBF, 0);
 	fixture_profile(&p, s);
-	assert_int_equal(profile_write_folded(&p, f), -EIO);
+	assert_int_equal(profile_write_folded(&p, f), -ENOSPC);
 	fclose(f);
 	profile_release(&p);
 	symbols_free(s);

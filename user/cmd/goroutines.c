@@ -306,6 +306,7 @@ static int print_dump(struct goroutines_cmd *c, const struct goroutines *g,
 		.now_ns = c->result.end_ns,
 	};
 
+	errno = 0;
 	for (size_t i = 0; i < census_count(c->census); i++) {
 		const struct census_goroutine *one = census_at(c->census, i);
 		struct stack stack = goroutines_stack(g->stacks, one);
@@ -313,7 +314,9 @@ static int print_dump(struct goroutines_cmd *c, const struct goroutines *g,
 		if (group_passes(f, &one->g))
 			dump_goroutine(&d, one, group_state_name(c->target.bin, &one->g), &stack);
 	}
-	return ferror(c->opts.out) ? -EIO : 0;
+	if (!ferror(c->opts.out))
+		return 0;
+	return errno ? -errno : -EIO;
 }
 
 static int write_files(struct goroutines_cmd *c, const struct profile *p)
@@ -347,8 +350,8 @@ static int write_profiles(struct goroutines_cmd *c, const struct group_filter *f
 		log_err(err, "%s", c->target.comm);
 	else
 		err = write_files(c, &p);
-	if (!err && c->is_folded && profile_write_folded(&p, c->opts.out))
-		opts_print_failed(&c->opts, -EIO);
+	if (!err && c->is_folded)
+		(void)opts_print_failed(&c->opts, profile_write_folded(&p, c->opts.out));
 	profile_release(&p);
 	groups_release(&groups);
 	return err;

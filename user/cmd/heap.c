@@ -337,8 +337,8 @@ static int write_profiles(struct heap_cmd *c)
 		log_err(err, "%s", c->target.comm);
 	else
 		err = write_files(c, &p);
-	if (!err && c->is_folded && profile_write_folded(&p, c->opts.out))
-		opts_print_failed(&c->opts, -EIO);
+	if (!err && c->is_folded)
+		(void)opts_print_failed(&c->opts, profile_write_folded(&p, c->opts.out));
 	profile_release(&p);
 	return err;
 }

@@ -232,10 +232,13 @@ int profile_write_flame(const struct profile *p, const char *title, FILE *f)
 	if (err)
 		return err;
 	fl.total = t.root.total;
+	errno = 0;
 	print_head(&fl, title, TOP + (t.depth + 1) * ROW + BOTTOM);
 	print_body(&fl, &t);
 	fputs("<script><![CDATA[\n", f);
 	fputs(flame_script, f);
 	fputs("]]></script>\n</svg>\n", f);
-	return ferror(f) ? -EIO : 0;
+	if (!ferror(f))
+		return 0;
+	return errno ? -errno : -EIO;
 }

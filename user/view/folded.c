@@ -45,10 +45,13 @@ int profile_write_folded(const struct profile *p, FILE *f)
 
 	if (err)
 		return err;
+	errno = 0;
 	for (const struct stacktree_node *n = t.root.children; n; n = n->next)
 		print_node(f, n, path);
 	/* Samples without any frame, which no line could name. */
 	if (t.root.self)
 		fprintf(f, "%s %" PRId64 "\n", PROFILE_UNKNOWN, t.root.self);
-	return ferror(f) ? -EIO : 0;
+	if (!ferror(f))
+		return 0;
+	return errno ? -errno : -EIO;
 }
