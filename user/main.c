@@ -26,7 +26,7 @@ static void print_help(FILE *f)
 	      "Commands (top if none is given):\n",
 	      f);
 	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
-		fprintf(f, "  %-10s %s\n", commands[i]->name, commands[i]->summary);
+		fprintf(f, "  %-11s %s\n", commands[i]->name, commands[i]->summary);
 	fputs("\n'gotide COMMAND --help' or 'gotide help COMMAND' tells more; 'gotide --version' "
 	      "the version.\n\n"
 	      "Exit status: 0 done and no leak found, 1 failed, 2 usage, 3 a leak was found.\n\n"

@@ -58,6 +58,32 @@ static void test_json(void **state)
 }
 
 /* What is not known of ages is counted, and how to learn it is said. */
+static const char *hostile_state(const struct gobin *bin, const struct walk_goroutine *g)
+{
+	(void)bin;
+	(void)g;
+	return "chan\033[31m\nreceive";
+}
+
+/* Names of states come from the executable, too. */
+static void test_hostile_state(void **state)
+{
+	struct goroutines_fixture f;
+
+	(void)state;
+	fixture_picture(&f);
+	f.picture.state_name = hostile_state;
+	for (enum group_by by = GROUP_STACK; by <= GROUP_WAIT; by++) {
+		f.picture.by = by;
+		char *have = text(&f.picture, 100, true);
+
+		assert_null(strchr(have, '\033'));
+		assert_non_null(strstr(have, "chan?[31m?receive"));
+		free(have);
+	}
+	fixture_goroutines_release(&f);
+}
+
 static void test_filter(void **state)
 {
 	struct goroutines_fixture f;
@@ -174,10 +200,10 @@ static void test_profile(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_golden),	    cmocka_unit_test(test_json),
-		cmocka_unit_test(test_filter),	    cmocka_unit_test(test_incomplete),
-		cmocka_unit_test(test_alone),	    cmocka_unit_test(test_profile),
-		cmocka_unit_test(test_short_names),
+		cmocka_unit_test(test_golden),	      cmocka_unit_test(test_json),
+		cmocka_unit_test(test_filter),	      cmocka_unit_test(test_incomplete),
+		cmocka_unit_test(test_alone),	      cmocka_unit_test(test_profile),
+		cmocka_unit_test(test_hostile_state), cmocka_unit_test(test_short_names),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -148,12 +148,13 @@ static void print_stack(const struct dump *d, const struct stack *stack)
 
 static void print_header(const struct dump *d, const struct walk_goroutine *g, const char *state)
 {
+	const char *text = symbols_text(d->symbols, state);
 	uint64_t minutes = 0;
 
 	if ((g->status == WALK_WAITING || g->status == WALK_SYSCALL) && g->waitsince_ns > 0 &&
 	    (uint64_t)g->waitsince_ns < d->now_ns)
 		minutes = (d->now_ns - (uint64_t)g->waitsince_ns) / (60 * NSEC_PER_SEC);
-	fprintf(d->f, "goroutine %" PRIu64 " [%s", g->goid, state);
+	fprintf(d->f, "goroutine %" PRIu64 " [%s", g->goid, text ? text : "?");
 	if (g->status == WALK_LEAKED)
 		fputs(" (leaked)", d->f);
 	if (minutes)

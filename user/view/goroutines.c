@@ -20,9 +20,12 @@ struct stack goroutines_stack(const struct stacks *s, const struct census_gorout
 	return stacks_get(s, g->stack);
 }
 
+/* The names of wait reasons are the executable's own. */
 static const char *state_of(const struct goroutines *g, const struct walk_goroutine *w)
 {
-	return g->state_name(g->bin, w);
+	const char *text = symbols_text(g->symbols, g->state_name(g->bin, w));
+
+	return text ? text : "?";
 }
 
 static bool is_main(const struct census_goroutine *g)
