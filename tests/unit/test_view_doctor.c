@@ -53,6 +53,25 @@ static void test_required_failure_is_red(void **state)
 	free(have);
 }
 
+/* Who lacks a privilege is not told to get another kernel. */
+static void test_denied_is_not_the_kernels_fault(void **state)
+{
+	static const struct kernel_check ring[] = {
+		{ "ring buffer", KERNEL_DENIED, -EPERM, true, "events", "needs Linux 5.8" },
+		{ "ring buffer", KERNEL_MISSING, -EINVAL, true, "events", "needs Linux 5.8" },
+	};
+	char *unprivileged = text(&ring[0], 1, false), *old = text(&ring[1], 1, false);
+
+	(void)state;
+	assert_null(strstr(unprivileged, "Linux 5.8"));
+	assert_non_null(strstr(unprivileged, "needs root or CAP_BPF"));
+	assert_non_null(strstr(unprivileged, "privileges are missing"));
+	assert_non_null(strstr(old, "needs Linux 5.8"));
+	assert_non_null(strstr(old, "something required is not there"));
+	free(unprivileged);
+	free(old);
+}
+
 static void test_json(void **state)
 {
 	char *have = CAPTURE(out, {
@@ -71,6 +90,7 @@ int main(void)
 		cmocka_unit_test(test_golden),
 		cmocka_unit_test(test_well_without_the_optional),
 		cmocka_unit_test(test_required_failure_is_red),
+		cmocka_unit_test(test_denied_is_not_the_kernels_fault),
 		cmocka_unit_test(test_json),
 	};
 

@@ -15,6 +15,37 @@ static const struct {
 	[KERNEL_UNTRIED] = { "untried", VIEW_DIM },
 };
 
+/*
+ * What to say of a check that was denied, where what the check says itself is meant for a kernel
+ * that lacks the feature: a privilege is missing then, and the kernel may be well able to.
+ */
+static const struct {
+	const char *name, *hint;
+} denied[] = {
+	{ "BTF", "nothing works: this user may not read the file" },
+	{ "ring buffer", "nothing works: needs root or CAP_BPF, on Linux 5.10 and before also "
+			 "CAP_SYS_RESOURCE or a memlock limit of 16 MiB" },
+	{ "mapped counters", "nothing works: needs root or CAP_BPF" },
+	{ "memory of others", "goroutines and memory that are there already stay unknown: needs "
+			      "CAP_SYS_PTRACE" },
+};
+
+static const char *hint_of(const struct kernel_check *c)
+{
+	for (size_t i = 0; c->state == KERNEL_DENIED && i < ARRAY_SIZE(denied); i++)
+		if (!strcmp(denied[i].name, c->name))
+			return denied[i].hint;
+	return c->without;
+}
+
+static bool is_unprivileged(const struct kernel_check *checks, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (checks[i].is_required && checks[i].state == KERNEL_DENIED)
+			return true;
+	return false;
+}
+
 bool doctor_is_well(const struct kernel_check *checks, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
@@ -49,8 +80,8 @@ static void print_check(struct view_out *o, const struct kernel_check *c, unsign
 	snprintf(why, sizeof(why), "the kernel says: %s", strerror(-c->err));
 	if (c->err)
 		view_wrap(o, VIEW_PLAIN, lead, why);
-	if (c->without && *c->without)
-		view_wrap(o, VIEW_PLAIN, lead, c->without);
+	if (hint_of(c) && *hint_of(c))
+		view_wrap(o, VIEW_PLAIN, lead, hint_of(c));
 }
 
 void doctor_text(struct view_out *o, const struct kernel_check *checks, size_t n)
@@ -62,6 +93,10 @@ void doctor_text(struct view_out *o, const struct kernel_check *checks, size_t n
 	fputc('\n', o->f);
 	if (doctor_is_well(checks, n))
 		view_printf(o, VIEW_GOOD, "gotide can watch Go programs here.");
+	else if (is_unprivileged(checks, n))
+		view_printf(o, VIEW_BAD,
+			    "gotide cannot watch Go programs here: privileges are missing (root "
+			    "has them).");
 	else
 		view_printf(o, VIEW_BAD,
 			    "gotide cannot watch Go programs here: something required is not "
