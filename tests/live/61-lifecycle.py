@@ -158,6 +158,23 @@ def command():
     lib.check("7" in err, f"run of a command that fails: its status is not in {err!r}")
 
 
+def interrupted_together():
+    """Ctrl-C goes to the command as well, which may end before or after counting has stopped."""
+    for _ in range(5):
+        with tempfile.NamedTemporaryFile("r", encoding="utf-8") as out, \
+                subprocess.Popen([lib.GOTIDE, "run", "-j", "-o", out.name, "--", count_path(NEW),
+                                  "-n", "53"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                 stderr=subprocess.DEVNULL, start_new_session=True) as run:
+            run.stdout.readline()  # it is ready
+            os.killpg(run.pid, signal.SIGINT)
+            run.wait(60)  # before its standard input ends, which would end the command too
+            rows = lib.reports(out.read())
+            lib.equal(len(rows), 1, "interrupted together: reported")
+            for row in rows.values():
+                want = signal.SIGINT if row["exited"] else None
+                lib.equal(row["exit_code"], want, "interrupted together: exit code")
+
+
 def lost_notices():
     """A ring that nobody empties fills up; who came meanwhile is found all the same."""
     storms = [lib.Program(lib.program_path("storm", NEW, "stripped"), "-duration", "2s",
@@ -200,6 +217,7 @@ def main():
     lost_binaries()
     namespaces()
     command()
+    interrupted_together()
     lost_notices()
     lib.finish()
 
