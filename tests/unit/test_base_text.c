@@ -215,13 +215,27 @@ static void test_scrub_room(void **state)
 	assert_int_equal(none, 'Z');
 }
 
+static void test_change(void **state)
+{
+	char buf[TEXT_HUMAN_MAX];
+
+	(void)state;
+	assert_string_equal(text_change(buf, 143.617), "+143.6");
+	assert_string_equal(text_change(buf, -0.25), "-0.25");
+	assert_string_equal(text_change(buf, 0), "+0");
+	assert_string_equal(text_change(buf, 9999.4), "+9999");
+	assert_string_equal(text_change(buf, 12345.6), "+12346");
+	assert_string_equal(text_change(buf, -1234567), "-1234567");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_bytes),	   cmocka_unit_test(test_count),
-		cmocka_unit_test(test_duration),   cmocka_unit_test(test_parse_duration),
-		cmocka_unit_test(test_parse_int),  cmocka_unit_test(test_scrub),
-		cmocka_unit_test(test_scrub_room), cmocka_unit_test(test_scrub_invisible),
+		cmocka_unit_test(test_change),		cmocka_unit_test(test_bytes),
+		cmocka_unit_test(test_count),		cmocka_unit_test(test_duration),
+		cmocka_unit_test(test_parse_duration),	cmocka_unit_test(test_parse_int),
+		cmocka_unit_test(test_scrub),		cmocka_unit_test(test_scrub_room),
+		cmocka_unit_test(test_scrub_invisible),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -37,6 +37,12 @@ const char *text_count(char buf[static TEXT_HUMAN_MAX], double n)
 	return scaled(buf, n, 1000, units, ARRAY_SIZE(units), "");
 }
 
+const char *text_change(char buf[static TEXT_HUMAN_MAX], double n)
+{
+	snprintf(buf, TEXT_HUMAN_MAX, fabs(n) < 9999.5 ? "%+.4g" : "%+.0f", n);
+	return buf;
+}
+
 const char *text_duration(char buf[static TEXT_HUMAN_MAX], double seconds)
 {
 	/* Not a number counts as none; the upper limit keeps the conversion defined. */

@@ -17,6 +17,8 @@ const char *text_bytes(char buf[static TEXT_HUMAN_MAX], uint64_t bytes);
 const char *text_duration(char buf[static TEXT_HUMAN_MAX], double seconds);
 /* "832", "14.2k", "1.30M".  Returns buf. */
 const char *text_count(char buf[static TEXT_HUMAN_MAX], double n);
+/* "+143.6", "-12345": with its sign, four digits and no fewer than are before the point. */
+const char *text_change(char buf[static TEXT_HUMAN_MAX], double n);
 
 /*
  * Parses "30", "30s", "250ms", "5m", "2h", "1d" to seconds; a bare number is in seconds.

@@ -263,8 +263,9 @@ static void leak_evidence(const struct judging *j, struct finding *f)
 	double now = seconds(j->p->now_ns), first, last;
 	struct words w;
 
-	say(f, "%.0f -> %.0f goroutines in %s (%+.4g/min)%s", f->first, f->last,
-	    text_duration(w.a, f->horizon_s), f->per_min, f->died ? "" : ", all still there");
+	say(f, "%.0f -> %.0f goroutines in %s (%s/min)%s", f->first, f->last,
+	    text_duration(w.a, f->horizon_s), text_change(w.b, f->per_min),
+	    f->died ? "" : ", all still there");
 	say(f, "%s have outlived %s; meanwhile %s were born here and %s ended",
 	    text_count(w.a, (double)s->survivors), text_duration(w.b, s->long_lived_s),
 	    text_count(w.c, (double)f->born), text_count(w.d, (double)f->died));
@@ -655,8 +656,8 @@ static void summarise_leak(struct verdict *v)
 			 f->last, f->site->function, f->site->line);
 	else if (f->kind == VERDICT_GOROUTINE_LEAK)
 		snprintf(v->summary, sizeof(v->summary),
-			 "goroutines started in %.80s (line %u) pile up: %+.4g/min",
-			 f->site->function, f->site->line, f->per_min);
+			 "goroutines started in %.80s (line %u) pile up: %s/min", f->site->function,
+			 f->site->line, text_change(w.a, f->per_min));
 	else if (f->kind == VERDICT_HEAP_RETENTION)
 		snprintf(v->summary, sizeof(v->summary),
 			 "the heap that GC leaves behind grows by %s/min, and the work does not",

@@ -52,14 +52,6 @@ static void print_place(struct view_out *o, const struct snapshot_site *s)
 	fputc('\n', o->f);
 }
 
-/* As the evidence below it has the same figure: four digits, and no fewer than are before the point
- */
-static const char *rate_per_min(char buf[static TEXT_HUMAN_MAX], double per_min)
-{
-	snprintf(buf, TEXT_HUMAN_MAX, fabs(per_min) < 9999.5 ? "%+.4g" : "%+.0f", per_min);
-	return buf;
-}
-
 /* "34 -> 1234 goroutines in 60s (+1200/min); waiting: chan receive" */
 static void print_growth(struct view_out *o, const struct finding *f)
 {
@@ -77,7 +69,7 @@ static void print_growth(struct view_out *o, const struct finding *f)
 	} else {
 		fprintf(o->f, "  %.0f -> %.0f %s in %s (%s/min)", f->first, f->last,
 			f->unit == VERDICT_FILES ? "open files" : "goroutines", d,
-			rate_per_min(a, f->per_min));
+			text_change(a, f->per_min));
 	}
 	if (f->site && f->site->wait_reason)
 		fprintf(o->f, "; waiting: %s", view_name(reason, f->site->wait_reason));
