@@ -24,7 +24,7 @@ usage() {
 
 		Format (clang-format $FORMAT_VERSION), licence lines, banned calls, length of functions
 		(<= $MAX_FUNCTION lines) and files (<= $MAX_FILE), forgotten marks, spelling, shell
-		scripts, gofmt (where fetch-go.sh has been). Generated files are left out.
+		scripts, modes, gofmt (where fetch-go.sh has been). Generated files are left out.
 	USAGE
 }
 
@@ -108,6 +108,13 @@ check_shell() {
 	fault shellcheck < <(shellcheck -x -P SCRIPTDIR -f gcc "${SCRIPTS[@]}" 2>&1 || true)
 }
 
+# What starts with "#!" is meant to be run.
+check_modes() {
+	fault 'not executable' < <(for f in "${SOURCES[@]}"; do
+		[ -x "$f" ] || awk 'FNR == 1 && /^#!/ { print FILENAME ":1" } { exit }' "$f"
+	done)
+}
+
 # gofmt comes with the toolchains of fetch-go.sh; without them Go's format waits.
 check_go() {
 	local gofmt
@@ -134,5 +141,6 @@ check_marks
 check_length
 check_spelling
 check_shell
+check_modes
 check_go
 [ "$FAULTS" -eq 0 ] || { echo "check-style.sh: $FAULTS faults"; exit 1; }
