@@ -66,13 +66,17 @@ def check_sites(name, heap, said):
 
 def check_folded(name, heap, raw):
     """A pc for each call instead of one for each frame: the same records, the same functions."""
-    lib.equal(len(heap["records"]), len(raw["records"]), f"{name}: records")
-    for a, b in zip(heap["records"], raw["records"]):
+    n = min(len(heap["records"]), len(raw["records"]))
+    # The newest come first, and what the runtime allocated between the two readings is one of them.
+    pairs = list(zip(heap["records"][-n:], raw["records"][-n:]))
+    born = len(heap["records"]) + len(raw["records"]) - 2 * n
+    lib.check(n and born <= 3, f"{name}: {len(heap['records'])} records of {len(raw['records'])}")
+    for a, b in pairs:
         known = len(b["functions"])  # less than all where the stack is cut
         lib.check(a["functions"][:known] == b["functions"] and
                   (len(b["pcs"]) == DEPTH or len(a["functions"]) == known),
                   f"{name}: {a['functions']} of {b['functions']}")
-    return sum(len(b["pcs"]) - len(a["pcs"]) for a, b in zip(heap["records"], raw["records"]))
+    return sum(len(b["pcs"]) - len(a["pcs"]) for a, b in pairs)
 
 
 def check_profile(version, flavour, rate):
