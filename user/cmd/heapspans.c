@@ -86,8 +86,8 @@ static int write_profiles(struct show *s)
 		err = process_write_pprof(h->pprof, &p);
 	if (!err)
 		err = process_write_flame(h->svg, title, &p);
-	if (!err && h->is_folded && profile_write_folded(&p, h->opts->out))
-		opts_print_failed(h->opts, -EIO);
+	if (!err && h->is_folded)
+		(void)opts_print_failed(h->opts, profile_write_folded(&p, h->opts->out));
 	profile_release(&p);
 	return err;
 }
