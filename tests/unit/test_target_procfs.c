@@ -223,6 +223,26 @@ static void rollup_of_too_many_mappings_is_the_kernels(void **state)
 	rmdir(root);
 }
 
+/* A path may be longer than any line that is read: what it ends in is not the kernel's word. */
+static void rollup_of_long_paths(void **state)
+{
+	const int line = PATH_MAX + 127;
+	struct procfs_rollup r;
+	FILE *f = tmpfile();
+
+	(void)state;
+	assert_non_null(f);
+	fprintf(f, "%-*sAnonymous: 4711 kB\nAnonymous: 3 kB\n", line,
+		"10000-30000 rw-p 00000000 08:01 77 /p");
+	/* Nor may it be read past its end. */
+	fprintf(f, "%0*d%0*d \nAnonymous: 5 kB\n", line, 1, line - 1, 1);
+	rewind(f);
+	assert_int_equal(procfs_rollup_parse(f, 0x10000, &r), 0);
+	assert_int_equal(r.anon_bytes, (3 + 5) * 1024);
+	assert_int_equal(r.heap_size_bytes, 0x20000);
+	fclose(f);
+}
+
 static void rollup_of_this_process(void **state)
 {
 	const size_t size = 5 << 20;
@@ -539,6 +559,7 @@ int main(void)
 		cmocka_unit_test(rollup_without_a_heap_is_the_kernels),
 		cmocka_unit_test(rollup_of_old_kernels_has_gaps),
 		cmocka_unit_test(rollup_of_too_many_mappings_is_the_kernels),
+		cmocka_unit_test(rollup_of_long_paths),
 		cmocka_unit_test(rollup_of_this_process),
 		cmocka_unit_test(threads_have_their_group),
 		cmocka_unit_test(fds_are_counted_by_kind),

@@ -174,6 +174,22 @@ int procfs_memory(const char *root, pid_t pid, struct procfs_memory *ret)
 	return 0;
 }
 
+/* ---- lines of maps and smaps ---- */
+
+/* What a path ends in may read as a line of its own, so the rest of one that is too long goes. */
+static bool read_line(FILE *f, char line[static MAPS_LINE_MAX])
+{
+	int c = 0;
+
+	if (!fgets(line, MAPS_LINE_MAX, f))
+		return false;
+	if (strlen(line) < MAPS_LINE_MAX - 1 || line[MAPS_LINE_MAX - 2] == '\n')
+		return true;
+	while (c != '\n' && c != EOF)
+		c = getc(f);
+	return true;
+}
+
 /* ---- smaps ---- */
 
 /* The mappings of a run (each begins where the one before it ends), or of all. */
@@ -217,7 +233,8 @@ static void run_end(struct smaps_scan *s)
 
 static void smaps_mapping(struct smaps_scan *s, char *line)
 {
-	bool is_writable = strchr(line, ' ') && strchr(line, ' ')[2] == 'w';
+	const char *perms = strchr(line, ' ');
+	bool is_writable = perms && perms[1] && perms[2] == 'w';
 	struct procfs_map_line l;
 
 	if (procfs_map_parse(line, &l))
@@ -268,7 +285,7 @@ static int smaps_scan(FILE *f, struct smaps_scan *s)
 {
 	char line[MAPS_LINE_MAX];
 
-	while (fgets(line, sizeof(line), f)) {
+	while (read_line(f, line)) {
 		if (line[0] >= 'A' && line[0] <= 'Z')
 			smaps_field(s, line);
 		else
@@ -425,7 +442,7 @@ static void scan_maps(FILE *f, const struct stat *exe, const char *link, struct 
 	char text[MAPS_LINE_MAX];
 	struct procfs_map_line l;
 
-	for (unsigned int i = 0; i < MAPS_LINES_MAX && fgets(text, sizeof(text), f); i++) {
+	for (unsigned int i = 0; i < MAPS_LINES_MAX && read_line(f, text); i++) {
 		if (procfs_map_parse(text, &l))
 			continue;
 		if (l.ino == exe->st_ino && l.major == major(exe->st_dev) &&
