@@ -209,6 +209,16 @@ static void goal_heeds_the_memory_limit(void **state)
 	}
 }
 
+static void goal_of_nonsense_is_not_known(void **state)
+{
+	(void)state;
+	world_init();
+	put(GCC, 8, 20 << 20, 8);
+	put(GCC, 296, (uint64_t)INT64_MIN, 8);
+	put(GCC, 304, 7, 8);
+	assert_int_equal(read_account(), -EBADMSG);
+}
+
 static void goal_with_gogc_off(void **state)
 {
 	const int64_t gib = 1 << 30, left = gib - NOT_HEAP;
@@ -454,6 +464,7 @@ int main(void)
 		cmocka_unit_test(numbers_come_from_their_places),
 		cmocka_unit_test(pauses_are_in_a_ring),
 		cmocka_unit_test(goal_heeds_the_memory_limit),
+		cmocka_unit_test(goal_of_nonsense_is_not_known),
 		cmocka_unit_test(goal_with_gogc_off),
 		cmocka_unit_test(goal_keeps_its_distance),
 		cmocka_unit_test(no_heap_address_is_no_error),

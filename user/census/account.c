@@ -246,7 +246,8 @@ static int limit_goal(const struct account *a, const struct parts *p, unsigned i
 		      uint64_t *ret)
 {
 	uint64_t limit = (uint64_t)a->memory_limit_bytes, ready = (uint64_t)a->mapped_ready_bytes;
-	uint64_t heap = (uint64_t)p->heap_free + (uint64_t)(a->total_alloc_bytes - p->total_free);
+	uint64_t allocated = (uint64_t)a->total_alloc_bytes - (uint64_t)p->total_free;
+	uint64_t heap = (uint64_t)p->heap_free + allocated;
 	uint64_t marked = (uint64_t)a->heap_marked_bytes, headroom = GOAL_HEADROOM;
 	uint64_t taken = ready - heap + (ready > limit ? ready - limit : 0), goal = limit - taken;
 
