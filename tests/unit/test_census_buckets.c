@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "census/buckets.h"
@@ -331,6 +332,32 @@ static void test_budget(void **state)
 	assert_int_equal(read_budget(BUDGET), -ESRCH);
 }
 
+/* Buckets that lie in one another cost little to read, and each has all the frames there are. */
+static void test_frames(void **state)
+{
+	const uint64_t n = BUCKETS_FRAMES_MAX / BUCKETS_DEPTH_MAX + 3, stride = 256;
+	uint8_t *data = calloc(n + 64, stride);
+
+	(void)state;
+	assert_non_null(data);
+	w.fm.n = 1; /* the globals */
+	fakemem_add(&w.fm, BUCKETS, data, (n + 64) * stride);
+	for (uint64_t i = 0; i < n; i++) {
+		uint64_t at = BUCKETS + i * stride;
+
+		fakemem_put(&w.fm, at + 8, i + 1 < n ? at + stride : 0, 8);
+		fakemem_put(&w.fm, at + 16, 1, 8);
+		fakemem_put(&w.fm, at + 40, BUCKETS_DEPTH_MAX, 8);
+		put_counts(at, 0, 0, 1, 0);
+	}
+	fakemem_put(&w.fm, MBUCKETS, BUCKETS, 8);
+	assert_int_equal(read_budget(BUDGET), 0);
+	assert_int_equal(w.got.records.n, n - 3);
+	assert_true(w.got.is_partial);
+	assert_int_equal(w.got.bad, 0);
+	free(data);
+}
+
 /* Of runtime/pprof, scaleHeapSample. */
 static void test_scale(void **state)
 {
@@ -363,8 +390,9 @@ static void test_scale(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(list),   TEST(before_first_gc), TEST(none),     TEST(unknown), TEST(depth),
-		TEST(circle), TEST(broken),	     TEST(counters), TEST(budget),  TEST(scale),
+		TEST(list),   TEST(before_first_gc), TEST(none),   TEST(unknown),
+		TEST(depth),  TEST(circle),	     TEST(broken), TEST(counters),
+		TEST(budget), TEST(frames),	     TEST(scale),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -36,6 +36,7 @@ struct walk {
 	struct page *pages; /* PAGES of them, by number */
 	bool use_future; /* add what is not published yet */
 	bool is_clear; /* no record has counted anything */
+	uint64_t frames; /* taken */
 	uint8_t bucket[BUCKET_MAX];
 };
 
@@ -162,7 +163,7 @@ static uint32_t intern(struct walk *w, const uint8_t *words, uint32_t n)
 	return kept ? stacks_intern(w->profile->stacks, pcs, kept, kept < n) : STACKS_NONE;
 }
 
-/* Takes the bucket there.  -EFAULT, -EBADMSG: it is none. */
+/* Takes the bucket there.  -EFAULT, -EBADMSG: it is none; -ENOBUFS: the frames are too many. */
 static int take_bucket(struct walk *w, uint64_t addr, uint64_t *ret_next)
 {
 	const struct offsets *o = w->src->offsets;
@@ -178,6 +179,9 @@ static int take_bucket(struct walk *w, uint64_t addr, uint64_t *ret_next)
 	if (word(w->bucket, o->bkt_size, o->bkt_typ) != MEM_PROFILE || nstk > BUCKETS_DEPTH_MAX ||
 	    r.size > OBJECT_MAX)
 		return -EBADMSG;
+	w->frames += nstk;
+	if (w->frames > BUCKETS_FRAMES_MAX)
+		return -ENOBUFS;
 	err = fetch(w, addr + o->bkt_size, body, nstk * 8 + o->mrec_size);
 	if (err)
 		return err;
@@ -242,6 +246,7 @@ static int walk_once(struct walk *w)
 	w->profile->records.n = 0;
 	w->profile->bad = 0;
 	w->profile->is_partial = false;
+	w->frames = 0;
 	w->is_clear = true;
 	return err ? err : walk_list(w, head);
 }

@@ -18,6 +18,8 @@
 /* Limits on what a target can claim: records, and frames of one (maxProfStackDepth). */
 #define BUCKETS_MAX	  (1u << 20)
 #define BUCKETS_DEPTH_MAX 1024
+/* Frames of them all: records may lie in one another, so that bytes alone are no limit on work. */
+#define BUCKETS_FRAMES_MAX (16u << 20)
 
 /* One record, unscaled, as runtime.MemProfileRecord; its stack as all stacks of gotide. */
 struct heap_record {
