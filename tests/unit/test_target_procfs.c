@@ -243,6 +243,22 @@ static void rollup_of_long_paths(void **state)
 	fclose(f);
 }
 
+/* Of files, too: a database may map much more than it allocates. */
+static void rollup_is_short_by_all_that_is_there(void **state)
+{
+	const int64_t gib = INT64_C(1) << 30;
+	struct procfs_memory m = { gib, -1, -1, -1 };
+
+	(void)state;
+	assert_true(procfs_rollup_is_short(&m));
+	m.file_bytes = 3 * gib;
+	assert_true(procfs_rollup_is_short(&m));
+	m.shmem_bytes = 4096;
+	assert_false(procfs_rollup_is_short(&m));
+	m = (struct procfs_memory){ -1, INT64_MAX, -1, INT64_MAX };
+	assert_false(procfs_rollup_is_short(&m));
+}
+
 static void rollup_of_this_process(void **state)
 {
 	const size_t size = 5 << 20;
@@ -560,6 +576,7 @@ int main(void)
 		cmocka_unit_test(rollup_of_old_kernels_has_gaps),
 		cmocka_unit_test(rollup_of_too_many_mappings_is_the_kernels),
 		cmocka_unit_test(rollup_of_long_paths),
+		cmocka_unit_test(rollup_is_short_by_all_that_is_there),
 		cmocka_unit_test(rollup_of_this_process),
 		cmocka_unit_test(threads_have_their_group),
 		cmocka_unit_test(fds_are_counted_by_kind),

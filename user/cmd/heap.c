@@ -162,7 +162,7 @@ static void read_account(struct heap_cmd *c, struct mem *m)
 {
 	const pid_t pid = c->target.pid;
 	struct procfs_rollup rollup;
-	bool has_rollup;
+	bool has_rollup = false;
 	int err = account_read(m, c->target.bin, c->target.bias, &c->account);
 
 	if (err) {
@@ -172,9 +172,9 @@ static void read_account(struct heap_cmd *c, struct mem *m)
 	}
 	if (procfs_memory(PROC_ROOT, pid, &c->memory))
 		c->memory = (struct procfs_memory){ -1, -1, -1, -1 };
-	has_rollup = !procfs_rollup(PROC_ROOT, pid,
-				    c->account.heap_addr > 0 ? (uint64_t)c->account.heap_addr : 0,
-				    &rollup);
+	if (procfs_rollup_is_short(&c->memory))
+		has_rollup = !procfs_rollup(PROC_ROOT, pid, (uint64_t)MAX(c->account.heap_addr, 0),
+					    &rollup);
 	memory_split(err ? NULL : &c->account, &c->memory, has_rollup ? &rollup : NULL, &c->parts);
 }
 

@@ -21,7 +21,6 @@
  * the time, and large processes are left alone.
  */
 #define SAMPLE_ROLLUP_TICKS 30
-#define SAMPLE_ROLLUP_BYTES (INT64_C(4) << 30)
 /* All processes' together, in one sample and in the last: the others come next time. */
 #define SAMPLE_ROLLUPS_NS      (50 * NSEC_PER_MSEC)
 #define SAMPLE_ROLLUPS_LAST_NS (2 * NSEC_PER_SEC)
@@ -143,7 +142,7 @@ static bool read_rollup(struct watch *w, struct watched *p, const struct procfs_
 	uint64_t start_ns = clock_now_ns();
 
 	if ((p->ticks < p->rollup_at && !w->is_stopped) || start_ns > w->rollups_until_ns ||
-	    memory->anon_bytes > SAMPLE_ROLLUP_BYTES)
+	    !procfs_rollup_is_short(memory))
 		return false;
 	int err = procfs_rollup(w->proc_root, p->pid, (uint64_t)MAX(account->heap_addr, 0), ret);
 

@@ -16,6 +16,8 @@
 #define STAT_TEXT_MAX	1024
 #define STATUS_TEXT_MAX 8192
 #define MAPS_LINE_MAX	(PATH_MAX + 128)
+/* 38 ms; and 160 ms with five to run on each CPU. */
+#define ROLLUP_BYTES_MAX (INT64_C(4) << 30)
 /* Above vm.max_map_count's default by far; bounds the time that one process can cost. */
 #define MAPS_LINES_MAX (1u << 20)
 #define DELETED	       " (deleted)"
@@ -312,6 +314,17 @@ int procfs_rollup_parse(FILE *f, uint64_t heap_addr, struct procfs_rollup *ret)
 	ret->heap_lazyfree_bytes = s.has_heap ? s.heap.r.lazyfree_bytes : -1;
 	ret->unnamed_anon_bytes = s.has_heap ? s.all.unnamed_anon - s.heap.unnamed_anon : -1;
 	return 0;
+}
+
+bool procfs_rollup_is_short(const struct procfs_memory *m)
+{
+	const int64_t kinds[] = { m->anon_bytes, m->file_bytes, m->shmem_bytes, m->swap_bytes };
+	int64_t sum = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++)
+		if (kinds[i] > 0)
+			sum_add(&sum, kinds[i]);
+	return sum <= ROLLUP_BYTES_MAX;
 }
 
 static int read_smaps(const char *root, pid_t pid, const char *leaf, uint64_t heap_addr,

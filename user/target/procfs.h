@@ -59,6 +59,8 @@ struct procfs_rollup {
  * are too many.  -ENOENT: a kernel without (smaps_rollup is of Linux 4.14).  -EACCES.
  */
 #define PROCFS_MAPPINGS_MAX 16384
+/* Whether the walk is short: over no more than 4 GiB that are there, of whatever kind. */
+bool procfs_rollup_is_short(const struct procfs_memory *m);
 int procfs_rollup(const char *root, pid_t pid, uint64_t heap_addr,
 		  struct procfs_rollup *ret) _must_check_;
 /* The same of a file's text.  -E2BIG: too many mappings.  -EIO. */
