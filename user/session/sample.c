@@ -21,13 +21,12 @@
  * the time, and large processes are left alone.
  */
 #define SAMPLE_ROLLUP_TICKS 30
-/* All processes' together, in one sample and in the last: the others come next time. */
-#define SAMPLE_ROLLUPS_NS      (50 * NSEC_PER_MSEC)
-#define SAMPLE_ROLLUPS_LAST_NS (2 * NSEC_PER_SEC)
-
 /* A walk over its timers, in the same way: some 50 ms for 100,000 of them. */
 #define SAMPLE_TIMERS_TICKS 5
 #define SAMPLE_WALK_PART    200
+/* All processes' together, in one sample and in the last: the others come next time. */
+#define SAMPLE_WALKS_NS	     (50 * NSEC_PER_MSEC)
+#define SAMPLE_WALKS_LAST_NS (2 * NSEC_PER_SEC)
 
 /* Lifecycle records that one process may stream per second; beyond, goroutines are sampled. */
 #define SAMPLE_RECORDS_PER_S 20000
@@ -141,7 +140,7 @@ static bool read_rollup(struct watch *w, struct watched *p, const struct procfs_
 {
 	uint64_t start_ns = clock_now_ns();
 
-	if ((p->ticks < p->rollup_at && !w->is_stopped) || start_ns > w->rollups_until_ns ||
+	if ((p->ticks < p->rollup_at && !w->is_stopped) || start_ns > w->walks_until_ns ||
 	    !procfs_rollup_is_short(memory))
 		return false;
 	int err = procfs_rollup(w->proc_root, p->pid, (uint64_t)MAX(account->heap_addr, 0), ret);
@@ -155,7 +154,7 @@ static bool read_timers(const struct watch *w, struct watched *p, struct snapsho
 {
 	uint64_t start_ns = clock_now_ns();
 
-	if (p->ticks < p->timers_at && !w->is_stopped)
+	if ((p->ticks < p->timers_at && !w->is_stopped) || start_ns > w->walks_until_ns)
 		return false;
 	int err = due_read(p, ret);
 
@@ -207,8 +206,8 @@ int sample_all(struct watch *w, uint64_t now_ns)
 	struct watched *p, *next;
 	int err = sample_counters(w);
 
-	w->rollups_until_ns =
-		clock_now_ns() + (w->is_stopped ? SAMPLE_ROLLUPS_LAST_NS : SAMPLE_ROLLUPS_NS);
+	w->walks_until_ns =
+		clock_now_ns() + (w->is_stopped ? SAMPLE_WALKS_LAST_NS : SAMPLE_WALKS_NS);
 	HASH_ITER (hh, w->by_pid, p, next)
 		sample_readings(w, p);
 	model_tick(w->model, now_ns);

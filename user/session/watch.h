@@ -59,7 +59,7 @@ struct watch {
 	bool watch_parks;
 	bool is_stopped; /* watch_stop_all(): what is read now is the last */
 	uint64_t census_interval_ns; /* 0: no census but the first */
-	uint64_t rollups_until_ns; /* of this sample: walks over pages begin no later */
+	uint64_t walks_until_ns; /* of this sample: walks over pages or timers begin no later */
 	struct watched *by_pid;
 	struct watch_exe *by_exe;
 	struct watch_exe *prepared; /* attached ahead of the exec that needs it ... */
