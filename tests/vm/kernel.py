@@ -176,10 +176,12 @@ def main():
     said = Said(out)
     multi = "uprobe.multi" not in lacks
     judge_doctor(said, lacks)
-    for count in ("count-old", "count-new", "count-single"):
-        judge_count(said, count)
+    judge_count(said, "count-old")
+    judge_count(said, "count-new")
     judge_books(said, "books", multi)
-    judge_books(said, "books-single", False)
+    if multi:
+        judge_count(said, "count-single")
+        judge_books(said, "books-single", False)
     judge_books(said, "books-moved", multi, bad_max=MOVED_BAD_MAX)
     judge_spans(said)
     judge_verdicts(said)
