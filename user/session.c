@@ -25,6 +25,9 @@
 /* Counters, readings and series move once a second, whatever the interval of display. */
 #define SESSION_TICK_S 1.0
 
+/* For the last censuses of all processes: who waits for the report does not wait for ever. */
+#define FINISH_NS (10 * NSEC_PER_SEC)
+
 /* With all processes watched, one that has exited is shown for this long and then forgotten. */
 #define SESSION_GONE_TICKS 5
 
@@ -554,7 +557,9 @@ static void announce(const struct session *s)
  */
 static void finish(struct session *s)
 {
-	while (s->opts->on_end && tally_close(&s->watch))
+	uint64_t until_ns = clock_now_ns() + FINISH_NS;
+
+	while (s->opts->on_end && clock_now_ns() < until_ns && tally_close(&s->watch))
 		on_ring(s);
 	watch_stop_all(&s->watch);
 	s->end_ns = clock_now_ns();

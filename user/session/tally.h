@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The censuses of what is under observation: one when a process comes, then one now and then, and
- * one at the end.  All but the first go in slices between other work, so that the ring is drained
- * and the screen lives on while a million goroutines are walked.  Called by session and watch.
+ * one at the end.  They go in slices between other work, so that the ring is drained and the screen
+ * lives on while a million goroutines are walked.  Called by session and watch.
  */
 #ifndef GOTIDE_SESSION_TALLY_H
 #define GOTIDE_SESSION_TALLY_H
@@ -18,7 +18,10 @@
  */
 #define TALLY_COST_FACTOR 200
 
-/* The goroutines there now, as the starting population of the sites.  At one go. */
+/*
+ * The goroutines there now, as the starting population of the sites.  At one go, if there are no
+ * more than a million; else tally_turn() goes on with them.
+ */
 void tally_first(struct watch *w, struct watched *p);
 
 /* Goes on with the census under way, or begins one that is due.  Call some twenty times a second.
