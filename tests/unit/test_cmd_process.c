@@ -76,12 +76,46 @@ static void test_files(void **state)
 	symbols_free(s);
 }
 
+/* What is no plain file stays what it is. */
+static void test_links_and_devices(void **state)
+{
+	char dir[] = "/tmp/gotide-test.XXXXXX", file[64], link[64];
+	struct symbols *s = fixture_symbols(NULL);
+	struct profile p;
+	struct stat st;
+
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	snprintf(file, sizeof(file), "%s/x.svg", dir);
+	snprintf(link, sizeof(link), "%s/link", dir);
+	fixture_profile(&p, s);
+	assert_int_equal(process_write_flame(file, "title", &p), 0);
+	assert_int_equal(chmod(file, 0600), 0);
+	assert_int_equal(symlink("x.svg", link), 0);
+	assert_int_equal(process_write_pprof(link, &p), 0);
+	assert_int_equal(lstat(link, &st), 0);
+	assert_true(S_ISLNK(st.st_mode));
+	assert_int_equal(process_write_flame(file, "title", &p), 0);
+	assert_int_equal(stat(file, &st), 0);
+	assert_true(st.st_size > 1000 && (st.st_mode & 0777) == 0600);
+	assert_int_equal(process_write_pprof("/dev/full", &p), -ENOSPC);
+	assert_int_equal(process_write_pprof("/dev/null", &p), 0);
+	assert_int_equal(lstat("/dev/full", &st), 0);
+	assert_true(S_ISCHR(st.st_mode));
+	assert_int_equal(unlink(link), 0);
+	assert_int_equal(unlink(file), 0);
+	assert_int_equal(rmdir(dir), 0);
+	profile_release(&p);
+	symbols_free(s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_what_may_be_a_target),
 		cmocka_unit_test(test_files),
+		cmocka_unit_test(test_links_and_devices),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "cmd/process.h"
 
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/log.h"
@@ -140,36 +143,75 @@ struct writing {
 	const char *title; /* of a picture; NULL: protobuf */
 };
 
-static int write_to(const struct writing *w, FILE *f)
+/* A device, a pipe or a link is written through; only a file that is nothing else is replaced. */
+static bool is_replaceable(const char *path, mode_t *ret_mode)
 {
-	return w->title ? profile_write_flame(w->p, w->title, f) : profile_write_pprof(w->p, f);
+	mode_t mask = umask(0);
+	struct stat st;
+
+	umask(mask);
+	*ret_mode = 0666 & ~mask;
+	if (lstat(path, &st))
+		return errno == ENOENT;
+	*ret_mode = st.st_mode & 0777;
+	return S_ISREG(st.st_mode);
+}
+
+/* Closes f. */
+static int write_close(const struct writing *w, FILE *f)
+{
+	int err = w->title ? profile_write_flame(w->p, w->title, f) : profile_write_pprof(w->p, f);
+
+	if (fclose(f) && !err)
+		err = -errno;
+	return err;
+}
+
+static int write_through(const char *path, const struct writing *w)
+{
+	FILE *f = fopen(path, "we");
+
+	return f ? write_close(w, f) : -errno;
 }
 
 /* Under another name first: a reader never sees half of it, and a full disk keeps the old one. */
-static int write_file(const char *path, const struct writing *w)
+static int replace(const char *path, mode_t mode, const struct writing *w)
 {
 	_cleanup_free_ char *part = NULL;
-	FILE *f;
+	_cleanup_close_ int fd = -1;
+	FILE *f = NULL;
+	int err;
+
+	if (asprintf(&part, "%s.XXXXXX", path) < 0) {
+		part = NULL;
+		return -ENOMEM;
+	}
+	fd = mkostemp(part, O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	f = fchmod(fd, mode) ? NULL : fdopen(fd, "w");
+	err = f ? 0 : -errno;
+	if (f) {
+		TAKE_FD(fd);
+		err = write_close(w, f);
+	}
+	if (!err && rename(part, path))
+		err = -errno;
+	if (err)
+		unlink(part);
+	return err;
+}
+
+static int write_file(const char *path, const struct writing *w)
+{
+	mode_t mode;
 	int err;
 
 	if (!path)
 		return 0;
-	if (asprintf(&part, "%s.part", path) < 0) {
-		part = NULL;
-		return log_err(-ENOMEM, "%s: cannot write", path);
-	}
-	f = fopen(part, "we");
-	if (!f)
-		return log_err(-errno, "%s: cannot write", path);
-	err = write_to(w, f);
-	if (fclose(f) && !err)
-		err = -errno;
-	if (!err && rename(part, path))
-		err = -errno;
-	if (err) {
-		unlink(part);
+	err = is_replaceable(path, &mode) ? replace(path, mode, w) : write_through(path, w);
+	if (err)
 		return log_err(err, "%s: cannot write", path);
-	}
 	log_info("%s: written", path);
 	return 0;
 }

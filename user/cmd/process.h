@@ -29,8 +29,9 @@ void process_identify(const struct target *t, struct profile *p);
 int process_failed(const struct target *t, int err, const char *what);
 
 /*
- * Writes a profile to a file: gzipped protobuf, or a picture with that title.  Replaces the file
- * once it is whole.  NULL for path does nothing.  Negative errno, reported.
+ * Writes a profile to a file: gzipped protobuf, or a picture with that title.  Replaces a file
+ * once the new one is whole; writes through a device, a pipe or a link.  NULL for path does
+ * nothing.  Negative errno, reported.
  */
 int process_write_pprof(const char *path, const struct profile *p) _must_check_;
 int process_write_flame(const char *path, const char *title, const struct profile *p) _must_check_;
