@@ -155,6 +155,38 @@ static void test_alone(void **state)
 	fixture_goroutines_release(&f);
 }
 
+/* What calls itself is shown once, however deep it is. */
+static void test_recursion(void **state)
+{
+	uint64_t pcs[101];
+	struct goroutines_fixture f;
+
+	(void)state;
+	fixture_picture(&f);
+	pcs[0] = AT(PC_GOPARK + 9);
+	for (size_t i = 1; i < ARRAY_SIZE(pcs) - 1; i++)
+		pcs[i] = AT(PC_SERVE + 3);
+	pcs[ARRAY_SIZE(pcs) - 1] = AT(PC_MAIN + 0x21);
+	f.g[0].stack = fixture_stack(f.stacks, pcs, ARRAY_SIZE(pcs), false);
+	for (enum group_by by = GROUP_STACK; by <= GROUP_WAIT; by++) {
+		f.picture.by = by;
+		char *have = text(&f.picture, 100, false);
+
+		assert_non_null(strstr(have, "Serve  mux.go:79\n"
+					     "            ... 98 more times\n"
+					     "            main.main  main.go:42\n"));
+		free(have);
+	}
+	/* twice is no more than that */
+	f.g[0].stack = fixture_stack(f.stacks, pcs, 3, false);
+	char *have = text(&f.picture, 100, false);
+
+	assert_null(strstr(have, "more times"));
+	assert_non_null(strstr(have, "Serve  mux.go:79\n            example.org/"));
+	free(have);
+	fixture_goroutines_release(&f);
+}
+
 /* Names that do not fit lose their path, but keep what a version belongs to. */
 static void test_short_names(void **state)
 {
@@ -204,6 +236,7 @@ int main(void)
 		cmocka_unit_test(test_filter),	      cmocka_unit_test(test_incomplete),
 		cmocka_unit_test(test_alone),	      cmocka_unit_test(test_profile),
 		cmocka_unit_test(test_hostile_state), cmocka_unit_test(test_short_names),
+		cmocka_unit_test(test_recursion),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -67,6 +67,8 @@ struct frames {
 	bool with_runtime;
 	unsigned int left; /* how many may still be printed */
 	unsigned int printed, unprinted;
+	struct symbol_frame last; /* printed */
+	unsigned int repeats; /* of it, one after the other, that were not yet */
 };
 
 /* How the runtime and its next of kin make a goroutine wait, which the state says already. */
@@ -75,20 +77,48 @@ static bool is_plumbing(const char *function)
 	return symbols_is_runtime(function) || !strncmp(function, "internal/", 9);
 }
 
+/* The function's name tells the folder already. */
+static void print_place(struct frames *f, const struct symbol_frame *frame)
+{
+	fprintf(f->o->f, "%*s", INDENT + 2, "");
+	view_place(f->o, VIEW_PLAIN, INDENT + 2, frame->function, base_name(frame->file),
+		   frame->line);
+}
+
+/* Recursion may be deeper than any screen: what repeats itself is counted. */
+static void end_repeats(struct frames *f)
+{
+	if (f->repeats == 1)
+		print_place(f, &f->last);
+	else if (f->repeats)
+		fprintf(f->o->f, "%*s... %u more times\n", INDENT + 2, "", f->repeats);
+	f->repeats = 0;
+}
+
+/* Equal strings are one pointer. */
+static bool is_last(const struct frames *f, const struct symbol_frame *frame)
+{
+	return f->printed && frame->function == f->last.function && frame->file == f->last.file &&
+	       frame->line == f->last.line;
+}
+
 static void print_frame(struct frames *f, const struct symbol_frame *frame)
 {
 	if (!profile_is_shown(frame) || (!f->with_runtime && is_plumbing(frame->function)))
 		return;
+	if (!f->unprinted && is_last(f, frame)) {
+		f->repeats++;
+		return;
+	}
+	end_repeats(f);
 	if (!f->left) {
 		f->unprinted++;
 		return;
 	}
 	f->left--;
 	f->printed++;
-	fprintf(f->o->f, "%*s", INDENT + 2, "");
-	/* The function's name tells the folder already. */
-	view_place(f->o, VIEW_PLAIN, INDENT + 2, frame->function, base_name(frame->file),
-		   frame->line);
+	f->last = *frame;
+	print_place(f, frame);
 }
 
 static void print_frames_of(struct frames *f, const struct goroutines *g, const struct stack *stack)
@@ -99,6 +129,7 @@ static void print_frames_of(struct frames *f, const struct goroutines *g, const 
 		for (uint32_t k = 0; k < s->n; k++)
 			print_frame(f, &s->frames[k]);
 	}
+	end_repeats(f);
 }
 
 static const char *stack_state_str(enum census_stack s)
