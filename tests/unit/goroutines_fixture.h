@@ -104,6 +104,7 @@ static inline void fixture_group(struct goroutines_fixture *f, size_t i, uint64_
 		g.waitsince_max_ns = (int64_t)(FIXTURE_NOW_NS - youngest_s * NSEC_PER_SEC);
 	}
 	g.by_status[f->g[i].g.status] = count;
+	g.by_stack[f->g[i].stack_state] = count;
 	assert_int_equal(vec_push(&f->groups.groups, g), 0);
 }
 

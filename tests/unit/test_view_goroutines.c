@@ -93,14 +93,23 @@ static void test_filter(void **state)
 	f.picture.min_age_s = 300;
 	f.groups.left_out = 7 + 17 + 29;
 	f.groups.age_unknown = 29;
+	f.result.walk.live = 718 + 7 + 17 + 29;
+	/* of those left out */
+	f.result.stack_states[CENSUS_STACK_RUNNING] += 41;
 	char *have = text(&f.picture, 100, false);
 
-	assert_non_null(strstr(have, "- 17 left out: do not wait, or for less than 5m00s\n"));
+	assert_non_null(strstr(have, ": 718 of 764 goroutines, 5 stacks"));
+	assert_non_null(strstr(have, "- 17 left out: not known to have waited 5m00s\n"));
 	assert_non_null(strstr(have, "- 29 left out: how long"));
 	assert_non_null(strstr(have, "--for 5m00s tells"));
+	assert_non_null(strstr(have, "- 2 have no stack here: on a CPU"));
+	free(have);
+	f.groups.age_unknown = 0;
+	have = text(&f.picture, 100, false);
+	assert_non_null(
+		strstr(have, "- 46 left out: not known to have waited 5m00s; --for 5m00s tells\n"));
 	free(have);
 	f.picture.apart_s = 300;
-	f.groups.age_unknown = 0;
 	have = text(&f.picture, 100, false);
 	assert_non_null(strstr(have, "- 46 left out: younger than 5m00s\n"));
 	assert_null(strstr(have, "--for"));
@@ -117,7 +126,7 @@ static void test_incomplete(void **state)
 	f.result.walk.torn = 3;
 	f.result.walk.unread = 5;
 	f.result.is_partial = true;
-	f.result.stack_states[CENSUS_STACK_BROKEN] = 11;
+	f.groups.groups.items[0].by_stack[CENSUS_STACK_BROKEN] = 11;
 	char *have = text(&f.picture, 100, false);
 
 	assert_non_null(strstr(have, "- 3 could not be read: they changed"));

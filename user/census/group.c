@@ -109,6 +109,8 @@ static void group_add(struct group *group, const struct census_goroutine *g)
 	group->goid_max = MAX(group->goid_max, g->g.goid);
 	if (g->g.status < GROUP_STATUS_MAX)
 		group->by_status[g->g.status]++;
+	if (g->stack_state < CENSUS_STACK_MAX)
+		group->by_stack[g->stack_state]++;
 	if (since <= 0)
 		return;
 	if (!group->with_waitsince++ || since < group->waitsince_min_ns)

@@ -25,6 +25,7 @@ struct group {
 	int64_t waitsince_min_ns, waitsince_max_ns; /* 0: none has */
 	uint64_t with_waitsince;
 	uint64_t by_status[GROUP_STATUS_MAX]; /* indexed by enum walk_status */
+	uint64_t by_stack[CENSUS_STACK_MAX]; /* by what became of their stacks */
 };
 
 struct groups {

@@ -326,6 +326,15 @@ static uint64_t counted(const struct goroutines *g)
 	return g->with_system ? w->live : w->live - w->system;
 }
 
+static uint64_t shown(const struct goroutines *g)
+{
+	uint64_t n = 0;
+
+	vec_for_each (&g->groups->groups, gr)
+		n += gr->count;
+	return n;
+}
+
 static void print_head(struct view_out *o, const struct goroutines *g)
 {
 	static const char *const what[] = { "stacks", "go statements", "kinds of waiting" };
@@ -334,6 +343,8 @@ static void print_head(struct view_out *o, const struct goroutines *g)
 
 	view_printf(o, VIEW_BOLD, "%s", view_name(name, g->comm));
 	fprintf(o->f, " (pid %d, %s): ", (int)g->pid, view_name(version, g->go_version));
+	if (g->min_age_s > 0)
+		view_printf(o, VIEW_BOLD, "%" PRIu64 " of ", shown(g));
 	view_printf(o, VIEW_BOLD, "%" PRIu64 " goroutines", counted(g));
 	fprintf(o->f, ", %zu %s\n", g->groups->groups.n, what[g->by]);
 	n = snprintf(text, sizeof(text), "read in %.1f ms (%s of memory) while the program ran on",
@@ -371,23 +382,38 @@ static void note(struct notes *o, enum view_style style, uint64_t n, const char 
 	note_text(o, style, text);
 }
 
-static void print_stackless(struct notes *o, const struct goroutines *g)
+/* Of those shown. */
+static uint64_t in_state(const struct goroutines *g, enum census_stack s)
 {
-	for (enum census_stack s = CENSUS_STACK_RUNNING; s < CENSUS_STACK_MAX; s++) {
-		char text[128];
+	uint64_t n = 0;
 
-		snprintf(text, sizeof(text), "have no stack here: %s", no_stack_str(s));
-		note(o, VIEW_PLAIN, g->result->stack_states[s], text);
-	}
-	note(o, VIEW_PLAIN, g->result->stack_states[CENSUS_STACK_CUT],
-	     "have stacks deeper than what is read: their outermost frames are missing");
+	vec_for_each (&g->groups->groups, gr)
+		n += gr->by_stack[s];
+	return n;
 }
 
+static void print_stackless(struct notes *o, const struct goroutines *g)
+{
+	uint64_t cut = in_state(g, CENSUS_STACK_CUT);
+
+	for (enum census_stack s = CENSUS_STACK_RUNNING; s < CENSUS_STACK_MAX; s++) {
+		uint64_t n = in_state(g, s);
+		char text[128];
+
+		snprintf(text, sizeof(text), "%s no stack here: %s", n == 1 ? "has" : "have",
+			 no_stack_str(s));
+		note(o, VIEW_PLAIN, n, text);
+	}
+	note(o, VIEW_PLAIN, cut,
+	     cut == 1 ? "has a stack deeper than what is read: its outermost frames are missing"
+		      : "have stacks deeper than what is read: their outermost frames are missing");
+}
+
+/* A time known is a lower bound: those left out may have waited as long. */
 static void print_filter(struct notes *o, const struct goroutines *g)
 {
 	uint64_t unknown = g->groups->age_unknown;
 	uint64_t left_out = g->groups->left_out;
-
 	char text[160], age[TEXT_HUMAN_MAX];
 
 	if (g->min_age_s <= 0)
@@ -395,14 +421,18 @@ static void print_filter(struct notes *o, const struct goroutines *g)
 	if (!g->with_system)
 		left_out -= MIN(left_out, g->result->walk.system);
 	text_duration(age, g->min_age_s);
-	snprintf(text, sizeof(text), "left out: %s %s",
-		 g->apart_s > 0 ? "younger than" : "do not wait, or for less than", age);
-	note(o, VIEW_PLAIN, left_out - unknown, text);
+	if (g->apart_s > 0) {
+		snprintf(text, sizeof(text), "left out: younger than %s", age);
+		note(o, VIEW_PLAIN, left_out, text);
+		return;
+	}
+	snprintf(text, sizeof(text), "left out: not known to have waited %s%s%s%s", age,
+		 unknown ? "" : "; --for ", unknown ? "" : age, unknown ? "" : " tells");
+	note(o, VIEW_PLAIN, left_out - MIN(left_out, unknown), text);
 	snprintf(text, sizeof(text),
-		 "left out: how long they wait cannot be told, since no GC has marked them%s%s",
-		 g->apart_s > 0 ? "" : "; --for ", g->apart_s > 0 ? "" : age);
-	if (g->apart_s <= 0)
-		snprintf(text + strlen(text), sizeof(text) - strlen(text), " tells");
+		 "left out: how long they wait cannot be told, since no GC has marked them; "
+		 "--for %s tells",
+		 age);
 	note(o, VIEW_PLAIN, unknown, text);
 }
 
@@ -439,6 +469,8 @@ static void merge(struct group *to, const struct group *from)
 		to->waitsince_min_ns = from->waitsince_min_ns;
 	for (size_t i = 0; i < GROUP_STATUS_MAX; i++)
 		to->by_status[i] += from->by_status[i];
+	for (size_t i = 0; i < CENSUS_STACK_MAX; i++)
+		to->by_stack[i] += from->by_stack[i];
 }
 
 static int compare_groups(const void *pa, const void *pb)
