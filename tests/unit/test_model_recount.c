@@ -442,6 +442,7 @@ static void test_the_same_ones_and_still(void **state)
 	assert_int_equal(b->live, 5003);
 	assert_true(b->still_part == 1);
 	assert_int_equal(b->id_parts, 16);
+	assert_true(b->has_id_ends);
 	assert_true(b->id_share == 1.0 / 16);
 	assert_int_equal(b->with_since, 5003);
 	assert_true(b->waits_s > 100 && b->waits_spread_s == 7);
@@ -503,6 +504,36 @@ static void test_one_batch_of_ids(void **state)
 	assert_true(snap.sites[0].before.waits_s == -1);
 	picture_free(&snap);
 	process_free(p);
+}
+
+/* A burst when the process began, of most of the ids that were ever handed out. */
+static void test_one_burst_of_ids(void **state)
+{
+	static const struct {
+		uint64_t every;
+		double part, share_min, share_max;
+	} bursts[] = {
+		{ 1, 0.75, 0.93, 1 },	{ 1, 0.83, 0.93, 1 },	{ 1, 0.91, 0.93, 1 },
+		{ 2, 0.91, 0.45, 0.5 }, { 2, 0.79, 0.45, 0.5 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(bursts); i++) {
+		struct process *p = new_process(10);
+		uint64_t n = 10007;
+		struct snapshot_process snap;
+
+		recount_begin(p, (int64_t)((double)(n * bursts[i].every) / bursts[i].part));
+		find_before(p, n, bursts[i].every, 0, 0);
+		(void)end(p, 0);
+		snap = picture(p);
+		assert_true(snap.sites[0].before.id_parts >= 12);
+		assert_false(snap.sites[0].before.has_id_ends);
+		assert_true(snap.sites[0].before.id_share >= bursts[i].share_min);
+		assert_true(snap.sites[0].before.id_share <= bursts[i].share_max * 1.001);
+		picture_free(&snap);
+		process_free(p);
+	}
 }
 
 static void test_example(void **state)
@@ -581,6 +612,7 @@ int main(void)
 		cmocka_unit_test(test_the_same_ones_and_still),
 		cmocka_unit_test(test_ids_that_were_held),
 		cmocka_unit_test(test_one_batch_of_ids),
+		cmocka_unit_test(test_one_burst_of_ids),
 		cmocka_unit_test(test_example),
 		cmocka_unit_test(test_no_false_correction),
 	};

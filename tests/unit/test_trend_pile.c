@@ -49,6 +49,7 @@ static void scene_leak(struct scene *sc)
 			.with_since = N,
 			.id_share = 0.05,
 			.id_parts = 16,
+			.has_id_ends = true,
 			.channels = N,
 			.channels_of = N,
 		},
@@ -130,6 +131,12 @@ static void test_burst(void **state)
 	sc.s.before.id_share = 0.99;
 	assert_true(judge(&sc, &pile));
 	assert_false(pile.is_spread);
+	/* most of all that were started, each with a helper, but in one part of the life */
+	sc.s.before.id_parts = 14;
+	sc.s.before.id_share = 0.5;
+	sc.s.before.has_id_ends = false;
+	assert_true(judge(&sc, &pile));
+	assert_true(!pile.is_spread && pile.confidence == 0.5);
 }
 
 static void test_kinds_of_waiting(void **state)

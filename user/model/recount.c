@@ -10,6 +10,9 @@
 /* What is told of ids covers a part of the life before if it holds this much of its fair share. */
 #define FAIR_SHARE 0.25
 
+/* Parts without which, at either end, it is not all of the life before. */
+#define END_PARTS 3
+
 /*
  * Goroutines of a site from which on its stacks are worth reading, for the channels they wait on;
  * or if it grows and no probe has seen where they wait.
@@ -280,14 +283,24 @@ int recount_example(struct process *p, const struct model_example *ex)
 
 /* ---- the picture ---- */
 
-static unsigned int parts_covered(const struct site_census *c)
+/* How the ids of those that were there before lie among all that were handed out before. */
+static void spread_of_ids(const struct process *p, const struct site_census *c,
+			  struct snapshot_before *ret)
 {
-	double fair = (double)c->old / SITE_PARTS;
-	unsigned int n = 0;
+	double fair = (double)c->old / SITE_PARTS, part = (double)p->attach_goid / SITE_PARTS;
+	unsigned int ends = 0;
+	uint64_t ids = 0;
 
-	for (unsigned int i = 0; i < SITE_PARTS; i++)
-		n += c->ids[i] > 0 && c->ids[i] >= FAIR_SHARE * fair;
-	return n;
+	for (unsigned int i = 0; i < SITE_PARTS; i++) {
+		if (!c->ids[i] || c->ids[i] < FAIR_SHARE * fair)
+			continue;
+		ret->id_parts++;
+		ids += c->ids[i];
+		ends += i < END_PARTS || i >= SITE_PARTS - END_PARTS;
+	}
+	ret->has_id_ends = ends == 2 * END_PARTS;
+	if (ret->id_parts && part > 0)
+		ret->id_share = (double)ids / (ret->id_parts * part);
 }
 
 void recount_snapshot(const struct process *p, const struct site *s, struct snapshot_before *ret)
@@ -306,9 +319,7 @@ void recount_snapshot(const struct process *p, const struct site *s, struct snap
 	if (!p->has_census || s->is_other)
 		return;
 	ret->live = c->old;
-	ret->id_parts = parts_covered(c);
-	if (p->attach_goid)
-		ret->id_share = (double)c->old / (double)p->attach_goid;
+	spread_of_ids(p, c, ret);
 	if (p->census_passes > 1) {
 		ret->still_part = (double)__builtin_popcountll(s->still) / SITE_STILL_PARTS;
 		ret->still_s = seconds_between(p->start_ns, p->census_ns);

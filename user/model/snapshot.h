@@ -41,8 +41,9 @@ struct snapshot_before {
 	 */
 	double waits_s, waits_spread_s;
 	int64_t with_since; /* of how many it did */
-	double id_share; /* of the ids handed out before, those still there; -1 unknown */
 	uint32_t id_parts; /* sixteenths of the ids of the process's life that they come from */
+	bool has_id_ends; /* the three oldest and the three newest are among them */
+	double id_share; /* of the ids in these parts, theirs; -1 unknown */
 	int64_t channels; /* different ones that they wait on; -1 unknown */
 	int64_t channels_of; /* goroutines of which it is known */
 };

@@ -26,8 +26,9 @@
 #define CONNECTIONS_MIN 0.5
 
 /*
- * Sixteenths of the life before, by id, that count as all of it; it tells nothing if hardly any
- * other goroutine was ever started.
+ * Sixteenths of the life before, by id, that count as all of it, if those at both ends are among
+ * them: one burst may be most of what was ever started.  For the same reason it tells nothing if
+ * hardly any other goroutine was started in between.
  */
 #define SPREAD_MIN	 12
 #define SPREAD_SHARE_MAX 0.9
@@ -104,6 +105,11 @@ static bool is_of_connections(const struct snapshot_process *p, const struct sna
 	return most >= CONNECTIONS_MIN * (double)s->live;
 }
 
+static bool is_spread(const struct snapshot_before *b)
+{
+	return b->id_parts >= SPREAD_MIN && b->has_id_ends && b->id_share <= SPREAD_SHARE_MAX;
+}
+
 static double confidence(const struct snapshot_before *b, enum wait_kind kind,
 			 const struct pile *pile)
 {
@@ -129,7 +135,7 @@ bool pile_judge(const struct snapshot_process *p, const struct snapshot_site *s,
 	*ret = (struct pile){
 		.is_growing = s->born >= GROWN_MIN && !s->died,
 		.has_own_channels = has_own_channels(b),
-		.is_spread = b->id_parts >= SPREAD_MIN && b->id_share <= SPREAD_SHARE_MAX,
+		.is_spread = is_spread(b),
 	};
 	if (kind == WAIT_CHANNEL && !ret->has_own_channels)
 		return false;

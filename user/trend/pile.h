@@ -14,7 +14,7 @@ struct pile {
 	double confidence;
 	bool is_growing; /* more came, and none of those ended */
 	bool has_own_channels; /* each waits on one that no other waits on, nearly */
-	bool is_spread; /* they come from all the life of the process before */
+	bool is_spread; /* among others, from all the life of the process before */
 };
 
 /* Whether the goroutines of the site are such a pile. */

@@ -347,8 +347,8 @@ static void pile_evidence(struct finding *f, const struct pile *pile)
 		say(f, "each waits on a channel of its own: %" PRId64 " for %" PRId64 " goroutines",
 		    b->channels, b->channels_of);
 	if (pile->is_spread)
-		say(f, "their ids are spread over the whole life of the process: they did not "
-		       "come at once");
+		say(f, "their ids are spread among those of others over the whole life of the "
+		       "process: they did not come at once");
 	if (b->waits_s >= 0)
 		say(f, "the collector saw the first of them waiting %s ago",
 		    text_duration(w.a, b->waits_s));
