@@ -107,7 +107,7 @@ static void check_groups(const struct census *c)
 
 static void try_census(struct hostile *h, const struct offsets *o)
 {
-	const struct walk_source src = { LOW, o, is_odd, NULL, LOW + 24 };
+	const struct walk_source src = { LOW, o, is_odd, NULL, LOW + 24, LOW + 32 };
 	const struct unwind_code code = { lookup, NULL };
 	const struct mem m = { .read_many = hostile_read, .arg = h };
 	const struct census_opts opts = { .want_stacks = true, .budget_bytes = BUDGET };

@@ -69,7 +69,7 @@ static void take(const struct walk_goroutine *g, void *arg)
 static void try_walk(struct hostile *h, const struct offsets *o, uint64_t allgs)
 {
 	struct mem m = { .read_many = hostile_read, .arg = h, .budget_bytes = BUDGET };
-	struct walk_source src = { allgs, o, is_odd, NULL, 0 };
+	struct walk_source src = { allgs, o, is_odd, NULL, 0, 0 };
 	struct walk_result r;
 
 	if (!walk_source_run(&m, &src, take, h, &r) && (r.live != h->given || r.system > r.live))

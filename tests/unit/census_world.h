@@ -18,6 +18,7 @@
 #define CW_SCHED      0x6000u
 #define CW_ARRAY      0x10000000u
 #define CW_SUDOGS     0x20000000u
+#define CW_MEMSTATS   0x30000000u
 #define CW_GS	      0xc000000000u
 #define CW_STACKS     0xd000000000u
 #define CW_G_SIZE     480u
@@ -56,12 +57,17 @@ static const struct offsets cw_offsets = {
 	.g_waiting = 320,
 	.sudog_g = 0,
 	.sudog_c = 96,
+	.mst_last_gc_unix = 0,
+	.mst_last_gc_nanotime = 8,
+	.mst_numgc = 16,
+	.mst_pause_end = 24,
 };
 
 struct census_world {
 	struct fakemem fm;
 	uint64_t header[3];
 	uint64_t goidgen;
+	uint64_t memstats[3 + 256];
 	uint64_t *array;
 	uint8_t *gs, *stacks, *sudogs;
 	struct census *census;
@@ -160,6 +166,7 @@ static inline void cw_init(struct census_world *w, size_t n)
 	w->sudogs = calloc(CW_MAX, CW_SUDOG_SIZE);
 	fakemem_add(&w->fm, CW_HEADER, w->header, sizeof(w->header));
 	fakemem_add(&w->fm, CW_SCHED, &w->goidgen, sizeof(w->goidgen));
+	fakemem_add(&w->fm, CW_MEMSTATS, w->memstats, sizeof(w->memstats));
 	fakemem_add(&w->fm, CW_ARRAY, w->array, CW_MAX * 8);
 	fakemem_add(&w->fm, CW_GS, w->gs, CW_MAX * (size_t)CW_G_SIZE);
 	fakemem_add(&w->fm, CW_STACKS, w->stacks, CW_MAX * (size_t)CW_STACK_SIZE);
@@ -176,6 +183,15 @@ static inline void cw_init(struct census_world *w, size_t n)
 	}
 }
 
+/* Collections that ended at first, first + 1, ..., by either clock. */
+static inline void cw_collections(uint64_t first, size_t n)
+{
+	cw->memstats[0] = cw->memstats[1] = first + n - 1;
+	cw->memstats[2] = n;
+	for (size_t i = 0; i < n; i++)
+		cw->memstats[3 + i] = first + i;
+}
+
 static inline void cw_release(struct census_world *w)
 {
 	census_free(w->census);
@@ -188,7 +204,7 @@ static inline void cw_release(struct census_world *w)
 
 static inline int cw_open_with(const struct offsets *o)
 {
-	const struct walk_source src = { CW_HEADER, o, cw_is_system, NULL, CW_SCHED };
+	const struct walk_source src = { CW_HEADER, o, cw_is_system, NULL, CW_SCHED, CW_MEMSTATS };
 	const struct unwind_code code = { cw_lookup, NULL };
 	const struct mem m = fakemem_open(&cw->fm, 0);
 

@@ -7,7 +7,7 @@
 
 #include "census/mem.h"
 
-#define FAKEMEM_REGIONS 8
+#define FAKEMEM_REGIONS 16
 
 struct fakemem {
 	struct {

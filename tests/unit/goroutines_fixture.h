@@ -63,7 +63,9 @@ static inline void fixture_goroutines(struct goroutines_fixture *f)
 					 .parent_goid = 1,
 					 .status = WALK_WAITING,
 					 .wait_reason = 7,
-					 .waitsince_ns = (int64_t)(FIXTURE_NOW_NS - 97 * minute) };
+					 .waitsince_ns = (int64_t)(FIXTURE_NOW_NS - 97 * minute),
+					 .waits_since_ns =
+						 (int64_t)(FIXTURE_NOW_NS - 97 * minute) };
 	f->g[1].stack = fixture_stack(f->stacks, waiting, 5, false);
 	f->g[1].stack_state = CENSUS_STACK_WHOLE;
 	f->g[1].waits_on = 0xc000012340;
@@ -100,7 +102,7 @@ static inline void fixture_group(struct goroutines_fixture *f, size_t i, uint64_
 	};
 
 	if (with_waitsince) {
-		g.waitsince_min_ns = f->g[i].g.waitsince_ns;
+		g.waitsince_min_ns = f->g[i].g.waits_since_ns;
 		g.waitsince_max_ns = (int64_t)(FIXTURE_NOW_NS - youngest_s * NSEC_PER_SEC);
 	}
 	g.by_status[f->g[i].g.status] = count;

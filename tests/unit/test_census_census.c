@@ -416,7 +416,7 @@ static void budgets_end_a_pass(void **state)
 	assert_int_equal(census_count(w.census), 0);
 	opts.budget_ns = 0;
 	/* Enough for the gs, not for the stacks. */
-	opts.budget_bytes = 20 * CW_G_SIZE + 1000;
+	opts.budget_bytes = 20 * CW_G_SIZE + 1000 + sizeof(w.memstats);
 	assert_int_equal(cw_run_with(&opts), 0);
 	assert_true(w.result.is_partial);
 	assert_int_equal(census_count(w.census), 20);

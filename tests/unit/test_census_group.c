@@ -119,7 +119,9 @@ static void by_age(void **state)
 	(void)state;
 	world_of_groups(&w);
 	for (size_t i = 1; i < 10; i++)
-		cw_put(i, cw_offsets.g_waitsince, 4995 + i, 8);
+		cw_put(i, cw_offsets.g_waitsince, 4994 + i, 8);
+	/* Each notes the time of the one before it. */
+	cw_collections(4990, 20);
 	cw_put(11, cw_offsets.g_atomicstatus, WALK_RUNNING, 4);
 	assert_int_equal(cw_run(), 0);
 	assert_int_equal(groups_make(w.census, GROUP_SITE, &old, &g), 0);

@@ -108,7 +108,7 @@ static void take(const struct walk_goroutine *g, void *arg)
 static int world_walk(struct world *w, uint64_t budget)
 {
 	struct mem m = fakemem_open(&w->fm, budget);
-	struct walk_source src = { HEADER, &offsets, starts_system, w, 0 };
+	struct walk_source src = { HEADER, &offsets, starts_system, w, 0, 0 };
 
 	return walk_source_run(&m, &src, take, w, &w->result);
 }
@@ -136,7 +136,7 @@ static void every_goroutine_is_given_once(void **state)
 static void a_walk_in_steps_gives_the_same(void **state)
 {
 	_cleanup_(world_release) struct world w;
-	struct walk_source src = { HEADER, &offsets, starts_system, &w, 0 };
+	struct walk_source src = { HEADER, &offsets, starts_system, &w, 0, 0 };
 	struct walk *walk = NULL;
 	unsigned int steps = 0;
 	const size_t n = 4999;
@@ -187,7 +187,7 @@ static void fields_that_a_version_lacks_are_zero(void **state)
 {
 	_cleanup_(world_release) struct world w;
 	struct offsets o = offsets;
-	struct walk_source src = { HEADER, &o, starts_system, &w, 0 };
+	struct walk_source src = { HEADER, &o, starts_system, &w, 0, 0 };
 	struct mem m;
 
 	(void)state;
@@ -468,7 +468,7 @@ static void what_is_not_known_is_enoent(void **state)
 {
 	_cleanup_(world_release) struct world w;
 	struct offsets o = offsets;
-	struct walk_source src = { HEADER, &o, starts_system, &w, 0 };
+	struct walk_source src = { HEADER, &o, starts_system, &w, 0, 0 };
 	uint32_t *const needed[] = { &o.g_atomicstatus, &o.g_goid, &o.g_gopc, &o.g_startpc };
 	struct mem m;
 

@@ -414,7 +414,7 @@ static void find_before(struct process *p, uint64_t n, uint64_t every, int64_t s
 			.goid = 1 + i * every,
 			.gopc = sim_gopc(1),
 			.wait_reason = 2,
-			.waitsince_ns = since_ns ? since_ns + (int64_t)(i % 8) * (int64_t)S : 0,
+			.waits_since_ns = since_ns ? since_ns + (int64_t)(i % 8) * (int64_t)S : 0,
 			.tracking_seq = tracking,
 			.is_waiting = true,
 		};

@@ -22,7 +22,7 @@
 
 struct census;
 
-#define CENSUS_BYTES_PER_G 96 /* with what an array that grows has in reserve */
+#define CENSUS_BYTES_PER_G 108 /* with what an array that grows has in reserve */
 #define CENSUS_KEPT_PASSES 16
 
 /* Why a goroutine has no stack, or which it has. */

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "census/marks.h"
+
 #define STATUS_SCAN 0x1000 /* _Gscan: the collector is looking at its stack */
 #define ADDRESS_END (UINT64_C(1) << 57) /* of user space, with five-level page tables */
 
@@ -14,6 +16,7 @@ struct greader {
 	uint32_t start, span; /* of a g, what is read */
 	uint64_t goidgen; /* its address; 0: not known */
 	uint64_t goid_max;
+	struct marks marks;
 	struct cluster *cluster;
 	uint64_t addrs[CLUSTER_MAX];
 	struct greader_slot *todo[CLUSTER_MAX];
@@ -105,6 +108,11 @@ void greader_bound_goids(struct greader *r, uint64_t goidgen)
 	r->goid_max = INT64_MAX;
 }
 
+void greader_read_marks(struct greader *r, struct mem *m, uint64_t memstats)
+{
+	marks_read(m, memstats, r->o, &r->marks);
+}
+
 bool greader_is_pointer(uint64_t p)
 {
 	return p && !(p % 8) && p < ADDRESS_END;
@@ -188,6 +196,7 @@ static enum greader_verdict decode(const struct greader *r, const uint8_t *span,
 		.tracking_seq = (uint8_t)field(r, span, o->g_trackingseq, 1),
 		.waitsince_ns = (int64_t)field(r, span, o->g_waitsince, 8),
 	};
+	g->waits_since_ns = marks_waits_since(&r->marks, g->waitsince_ns);
 	/* Between the status and the id of a newborn there is a moment (newproc1). */
 	if (!g->goid || g->goid > r->goid_max)
 		return GREADER_ODD;

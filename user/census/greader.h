@@ -49,6 +49,9 @@ void greader_free(struct greader *r); /* NULL is fine */
 /* Ids above it are odd: address of sched.goidgen, 0: not known. */
 void greader_bound_goids(struct greader *r, uint64_t goidgen);
 
+/* Reads when the latest collections ended; memstats is its address, 0: not known. */
+void greader_read_marks(struct greader *r, struct mem *m, uint64_t memstats);
+
 /* Reads slots[0..n), n <= CLUSTER_MAX.  On an error, as of mem_read_many(), no slot may be used. */
 int greader_read(struct greader *r, struct mem *m, struct greader_slot *const *slots,
 		 size_t n) _must_check_;

@@ -99,7 +99,7 @@ static struct group *group_of(struct index *x, const struct census_goroutine *g)
 
 static void group_add(struct group *group, const struct census_goroutine *g)
 {
-	int64_t since = g->g.waitsince_ns;
+	int64_t since = g->g.waits_since_ns;
 
 	group->count++;
 	if (g->g.goid < group->goid_min) {
@@ -133,11 +133,11 @@ static bool passes(const struct group_filter *f, const struct walk_goroutine *g,
 		return true;
 	if (f->is_old && f->is_old(g->goid, f->arg))
 		return true;
-	if (f->waiting_since_ns && is_waiting(g) && g->waitsince_ns > 0 &&
-	    g->waitsince_ns <= f->waiting_since_ns)
+	if (f->waiting_since_ns && is_waiting(g) && g->waits_since_ns > 0 &&
+	    g->waits_since_ns <= f->waiting_since_ns)
 		return true;
 	all->left_out++;
-	all->age_unknown += !f->is_old && is_waiting(g) && g->waitsince_ns <= 0;
+	all->age_unknown += !f->is_old && is_waiting(g) && g->waits_since_ns <= 0;
 	return false;
 }
 

@@ -21,7 +21,7 @@ struct group {
 	uint64_t count;
 	const struct census_goroutine *first; /* the one with the lowest id; borrowed */
 	uint64_t goid_min, goid_max;
-	/* waitsince of those that have one: CLOCK_MONOTONIC ns */
+	/* waits_since_ns of those that have one */
 	int64_t waitsince_min_ns, waitsince_max_ns; /* 0: none has */
 	uint64_t with_waitsince;
 	uint64_t by_status[GROUP_STATUS_MAX]; /* indexed by enum walk_status */

@@ -243,6 +243,7 @@ static int walk_make(struct mem *m, const struct walk_source *src, struct greade
 	w->src = *src;
 	w->reader = reader ? reader : w->own_reader;
 	greader_bound_goids(w->reader, src->goidgen);
+	greader_read_marks(w->reader, m, src->memstats);
 	*ret = w;
 	return 0;
 }
@@ -332,6 +333,8 @@ int walk_source_of(const struct walk_bin *at, struct walk_source *ret)
 	};
 	if (sched && o->sched_goidgen != OFFSET_NONE)
 		ret->goidgen = sched + at->bias + o->sched_goidgen;
+	if (g->global[GLOBAL_MEMSTATS].va)
+		ret->memstats = g->global[GLOBAL_MEMSTATS].va + at->bias;
 	return 0;
 }
 

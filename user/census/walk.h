@@ -45,7 +45,8 @@ struct walk_goroutine {
 	 * code: the runtime counts them when they are born, and they are idle then.
 	 */
 	bool is_system;
-	int64_t waitsince_ns; /* 0: not set */
+	int64_t waitsince_ns; /* as in the g, which may be too early (see marks.h); 0: not set */
+	int64_t waits_since_ns; /* it waits since then or longer, CLOCK_MONOTONIC; 0: not known */
 };
 
 struct walk_result {
@@ -96,6 +97,7 @@ struct walk_source {
 	 * last that was handed out to a P: one that claims so is torn.
 	 */
 	uint64_t goidgen;
+	uint64_t memstats; /* address in memory; 0: not known */
 };
 int walk_source_new(struct mem *m, const struct walk_source *src, struct walk **ret) _must_check_;
 int walk_source_run(struct mem *m, const struct walk_source *src, walk_fn *fn, void *arg,

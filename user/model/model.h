@@ -69,7 +69,7 @@ void model_process_remove(struct model *m, pid_t pid);
 /* What a census says of one goroutine. */
 struct model_goroutine {
 	uint64_t goid, gopc, startpc; /* addresses as in memory */
-	int64_t waitsince_ns; /* CLOCK_MONOTONIC; 0: not known */
+	int64_t waits_since_ns; /* since then or longer, CLOCK_MONOTONIC; 0: not known */
 	uint32_t wait_reason;
 	uint8_t tracking_seq; /* changes whenever it runs */
 	bool is_system, is_waiting;

@@ -58,11 +58,12 @@ static void add_old(const struct process *p, struct site_census *f, const struct
 	f->old++;
 	f->sum[wire_goid_hash(g->goid) % SITE_STILL_PARTS] += (uint32_t)(hash >> 32);
 	f->ids[part]++;
-	if (!g->is_waiting || g->waitsince_ns <= 0)
+	if (!g->is_waiting || g->waits_since_ns <= 0)
 		return;
 	f->with_since++;
-	f->since_min_ns = f->since_min_ns ? MIN(f->since_min_ns, g->waitsince_ns) : g->waitsince_ns;
-	f->since_max_ns = MAX(f->since_max_ns, g->waitsince_ns);
+	f->since_min_ns =
+		f->since_min_ns ? MIN(f->since_min_ns, g->waits_since_ns) : g->waits_since_ns;
+	f->since_max_ns = MAX(f->since_max_ns, g->waits_since_ns);
 }
 
 int recount_goroutine(struct process *p, const struct model_goroutine *g)

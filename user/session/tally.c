@@ -28,7 +28,7 @@ static void feed_goroutine(const struct walk_goroutine *g, void *arg)
 		.goid = g->goid,
 		.gopc = g->gopc,
 		.startpc = g->startpc,
-		.waitsince_ns = g->waitsince_ns,
+		.waits_since_ns = g->waits_since_ns,
 		.wait_reason = g->wait_reason,
 		.tracking_seq = g->tracking_seq,
 		.is_system = g->is_system,
