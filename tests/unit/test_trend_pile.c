@@ -291,6 +291,11 @@ static void test_finding(void **state)
 			    "each waits on a channel of its own: 10007 for 10007 goroutines");
 	assert_string_equal(v.summary, "10007 goroutines started in main.handle (line 41) were "
 				       "left behind before the observation");
+	sc.s.wait_reason = "select";
+	verdict_of(&sc.p, &v);
+	assert_string_equal(v.findings[0].evidence[2],
+			    "each waits on a first channel (of its select) of its own: 10007 for "
+			    "10007 goroutines");
 	sc.s.born = 30;
 	sc.s.live = sc.s.wait_count = N + 30;
 	verdict_of(&sc.p, &v);

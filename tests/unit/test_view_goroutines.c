@@ -137,6 +137,12 @@ static void test_incomplete(void **state)
 	fixture_goroutines_release(&f);
 }
 
+static const char *select_state(const struct gobin *bin, const struct walk_goroutine *g)
+{
+	(void)bin;
+	return g->wait_reason == 7 ? "select" : "IO wait";
+}
+
 /* Goroutines that are alone at what they wait for are put together by state. */
 static void test_alone(void **state)
 {
@@ -160,6 +166,14 @@ static void test_alone(void **state)
 	free(have);
 	have = text(&f.picture, 100, true);
 	assert_non_null(strstr(have, "at channel 0xc000999990"));
+	free(have);
+	/* of a select only one of its channels is known */
+	f.picture.state_name = select_state;
+	have = text(&f.picture, 100, false);
+	assert_non_null(strstr(have, "       2  select, each at a first channel of its own, "));
+	free(have);
+	have = text(&f.picture, 100, true);
+	assert_non_null(strstr(have, "select, first channel 0xc000999990"));
 	free(have);
 	fixture_goroutines_release(&f);
 }

@@ -13,7 +13,8 @@
 struct pile {
 	double confidence;
 	bool is_growing; /* more came, and none of those ended */
-	bool has_own_channels; /* each waits on one that no other waits on, nearly */
+	/* Each waits on one that no other waits on, nearly; of a select the first by address. */
+	bool has_own_channels;
 	bool is_spread; /* among others, from all the life of the process before */
 };
 

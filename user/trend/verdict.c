@@ -334,6 +334,12 @@ static bool has_population_risen(const struct snapshot_site *s, const struct det
 
 /* ---- goroutine-leak, of before ---- */
 
+/* Of several channels only the first, by address, is known. */
+static bool is_select(const struct snapshot_site *s)
+{
+	return s->wait_reason && !strncmp(s->wait_reason, "select", 6);
+}
+
 static void pile_evidence(struct finding *f, const struct pile *pile)
 {
 	const struct snapshot_before *b = &f->site->before;
@@ -344,8 +350,9 @@ static void pile_evidence(struct finding *f, const struct pile *pile)
 	say(f, "%" PRId64 " of %" PRId64 " are waiting: %s", f->site->wait_count, f->site->live,
 	    f->site->wait_reason);
 	if (pile->has_own_channels)
-		say(f, "each waits on a channel of its own: %" PRId64 " for %" PRId64 " goroutines",
-		    b->channels, b->channels_of);
+		say(f, "each waits on a %s of its own: %" PRId64 " for %" PRId64 " goroutines",
+		    is_select(f->site) ? "first channel (of its select)" : "channel", b->channels,
+		    b->channels_of);
 	if (pile->is_spread)
 		say(f, "their ids are spread among those of others over the whole life of the "
 		       "process: they did not come at once");

@@ -263,17 +263,21 @@ static bool is_merged(const struct groups *before, const struct group *gr)
 	return false;
 }
 
-/* Of a group by what is waited for: whether it is one channel or as many as goroutines. */
+/*
+ * Of a group by what is waited for: whether it is one channel or as many as goroutines.  Of the
+ * channels of a select only the first, by address, is known.
+ */
 static void print_channel(struct view_out *o, const struct goroutines *g, const struct group *gr)
 {
+	bool is_select = !strncmp(state_of(g, &gr->first->g), "select", 6);
 	uint64_t channel = gr->first->waits_on;
 
 	if (g->by != GROUP_WAIT || !channel)
 		return;
 	if (gr->count > 1 && g->alone && is_merged(g->alone, gr))
-		fprintf(o->f, ", each at a channel of its own");
+		fprintf(o->f, ", each at a%s channel of its own", is_select ? " first" : "");
 	else
-		fprintf(o->f, ", at channel 0x%" PRIx64, channel);
+		fprintf(o->f, ", %s channel 0x%" PRIx64, is_select ? "first" : "at", channel);
 }
 
 static void print_group_state(struct view_out *o, const struct goroutines *g,
