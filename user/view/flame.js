@@ -36,8 +36,10 @@
 	}
 
 	function place() {
-		const width = Math.max(320, window.innerWidth);
 		const from = shown.start, to = shown.start + shown.value;
+		// Of the window what a scroll bar leaves, which innerWidth does not tell.
+		top.setAttribute("width", "100%");
+		const width = Math.max(320, top.getBoundingClientRect().width || window.innerWidth);
 		top.setAttribute("width", width);
 		frames.setAttribute("width", width - 2 * margin);
 		for (const f of all) {
