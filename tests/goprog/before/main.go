@@ -4,7 +4,8 @@
 // orders (-kind leak, and -rate more per second from then on), or there for a
 // reason (pool, fanout, tickers, sockets).
 //
-// stdin: "stop" ends the program.
+// stdin: "collect" runs the collector, "more N" adds as many; both are answered by
+// "done". "stop" ends the program.
 package main
 
 import (
@@ -13,6 +14,8 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"runtime"
+	"strconv"
 	"sync"
 	"time"
 )
@@ -49,12 +52,28 @@ func main() {
 			made += due
 			request()
 		case cmd := <-cmds:
-			if cmd == nil {
+			if cmd != nil {
+				made += obey(cmd, f)
+				fmt.Println("done")
+			} else {
 				report(map[string]interface{}{"program": "before", "made": *n + made})
 				return
 			}
 		}
 	}
+}
+
+// obey says how many it made.
+func obey(cmd []string, f start) int {
+	switch cmd[0] {
+	case "collect":
+		runtime.GC()
+	case "more":
+		n, _ := strconv.Atoi(cmd[1])
+		f(n)
+		return n
+	}
+	return 0
 }
 
 var requests sync.WaitGroup
