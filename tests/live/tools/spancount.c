@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/text.h"
 #include "session/spans.h"
 
@@ -96,18 +97,23 @@ static int print(struct spans *s, const struct target *t)
 	return 0;
 }
 
+/* Asked without pause it still ticks. */
 static int serve(struct spans *s, const struct target *t, bool is_fixed)
 {
 	struct pollfd in = { .fd = STDIN_FILENO, .events = POLLIN };
+	uint64_t tick_ns = clock_now_ns();
 	char byte;
 	int err = 0;
 
 	while (!err) {
-		if (!poll(&in, 1, (int)(1000 * SPANS_TICK_S))) {
-			if (!is_fixed)
-				(void)spans_tick(s);
-			continue;
+		int ready = poll(&in, 1, (int)(1000 * SPANS_TICK_S));
+
+		if (!is_fixed && seconds_between(tick_ns, clock_now_ns()) >= SPANS_TICK_S) {
+			(void)spans_tick(s);
+			tick_ns = clock_now_ns();
 		}
+		if (ready <= 0)
+			continue;
 		if (read(STDIN_FILENO, &byte, 1) != 1)
 			break;
 		if (byte == '\n')
