@@ -6,6 +6,8 @@
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit
 OUTPUT=${OUTPUT:-.output}
+# One live test, at the most; the longest takes two minutes on an idle machine.
+LIVE_LIMIT_S=${LIVE_LIMIT_S:-1200}
 passed=0 failed=0 skipped=0
 logs=$OUTPUT/test-logs
 mkdir -p "$logs"
@@ -63,7 +65,7 @@ live() {
 	run live/build make -j2 OUTPUT="$OUTPUT" all
 	for t in tests/live/[0-9]*; do
 		name=${t##*/}
-		run "live/${name%.*}" "$t"
+		run "live/${name%.*}" timeout -k 10 "$LIVE_LIMIT_S" "$t"
 	done
 }
 
