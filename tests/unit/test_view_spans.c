@@ -164,6 +164,28 @@ static void test_nothing(void **state)
 	facts_release(&x);
 }
 
+/* Prose fits the terminal; the table may not. */
+static void test_narrow(void **state)
+{
+	struct facts x;
+
+	(void)state;
+	facts_make(&x);
+	struct view_out o = { .width = 80, .columns = 80 };
+	char *have = CAPTURE(out, (o.f = out, spans_text(&o, &x.view, false)));
+	bool is_table = false;
+
+	assert_non_null(strstr(have, "not yet collected"));
+	for (char *line = strtok(have, "\n"); line; line = strtok(NULL, "\n")) {
+		is_table |= strstr(line, "IN USE") != NULL;
+		is_table &= strncmp(line, "  Cost", 6) != 0;
+		assert_true(is_table || view_columns(line) <= 80);
+	}
+	assert_false(is_table);
+	free(have);
+	facts_release(&x);
+}
+
 static void test_profile(void **state)
 {
 	struct facts x;
@@ -192,6 +214,7 @@ int main(void)
 		cmocka_unit_test(test_golden),
 		cmocka_unit_test(test_sites),
 		cmocka_unit_test(test_nothing),
+		cmocka_unit_test(test_narrow),
 		cmocka_unit_test(test_profile),
 	};
 

@@ -141,10 +141,8 @@ static const char *base_of(const char *file)
 
 static void print_caller(struct view_out *o, const struct symbol_frame *f)
 {
-	fprintf(o->f, "%*s< %s", LEAD, "", f->function);
-	if (*f->file)
-		fprintf(o->f, "  %s:%" PRIu32, base_of(f->file), f->line);
-	fputc('\n', o->f);
+	fprintf(o->f, "%*s< ", LEAD, "");
+	view_place(o, VIEW_PLAIN, LEAD + 2, f->function, base_of(f->file), f->line);
 }
 
 /* The frames past the site's own. */
@@ -180,32 +178,42 @@ static void print_site(struct view_out *o, const struct spans_view *v, const str
 	fprintf(o->f, "  %10s %9s %10s %11s  ", text_bytes(held, h->bytes), error,
 		h->large_bytes ? text_bytes(large, h->large_bytes) : "-",
 		text_bytes(alloc, h->alloc_bytes));
-	view_printf(o, VIEW_BOLD, "%s", s->function);
-	if (*s->file)
-		fprintf(o->f, "  %s:%" PRIu32, base_of(s->file), s->line);
-	fputc('\n', o->f);
+	view_place(o, VIEW_BOLD, LEAD, s->function, s->file, s->line);
 	print_callers(o, v, s);
 }
 
+static size_t in_use(const struct span_sites *sites)
+{
+	size_t n = 0;
+
+	vec_for_each (&sites->sites, s)
+		n += s->held.bytes > 0;
+	return n;
+}
+
+/* What is garbage is not known before the next collection has swept it. */
 static void print_head(struct view_out *o, const struct spans_view *v)
 {
 	const struct spans_result *r = v->result;
 	char held[TEXT_HUMAN_MAX], alloc[TEXT_HUMAN_MAX], error[TEXT_HUMAN_MAX];
-	char time[TEXT_HUMAN_MAX], name[VIEW_NAME_MAX];
+	char time[TEXT_HUMAN_MAX], name[VIEW_NAME_MAX], text[256], small[96];
+	size_t n = in_use(v->sites);
 
 	view_printf(o, VIEW_BOLD, "%s", view_name(name, v->comm));
-	fprintf(o->f, "  pid %d, %s\n", (int)v->pid, v->go_version);
-	view_printf(o, VIEW_BOLD, "\n  Heap by allocation site");
-	fprintf(o->f, "  spans allocated in the last %s and still in use\n",
-		text_duration(time, r->seconds));
-	fprintf(o->f, "  %s in use of %s allocated, %zu sites; large objects exact, ",
-		text_bytes(held, r->total.bytes), text_bytes(alloc, r->total.alloc_bytes),
-		v->sites->sites.n);
+	fprintf(o->f, "  pid %d, %s\n\n", (int)v->pid, v->go_version);
+	snprintf(text, sizeof(text),
+		 "spans allocated in the last %s, and in use or not yet collected",
+		 text_duration(time, r->seconds));
+	view_wrap(o, VIEW_BOLD, "  Heap by allocation site  ", text);
 	if (r->shift)
-		fprintf(o->f, "of small spans 1 in %u kept at last: +- %s\n", 1U << r->shift,
-			text_bytes(error, (uint64_t)r->total.error_bytes));
+		snprintf(small, sizeof(small), "of small spans 1 in %u kept at last: +- %s",
+			 1U << r->shift, text_bytes(error, (uint64_t)r->total.error_bytes));
 	else
-		fputs("every small span kept\n", o->f);
+		snprintf(small, sizeof(small), "every small span kept");
+	snprintf(text, sizeof(text), "%s of %s allocated, %zu site%s; large objects exact, %s",
+		 text_bytes(held, r->total.bytes), text_bytes(alloc, r->total.alloc_bytes), n,
+		 n == 1 ? "" : "s", small);
+	view_wrap(o, VIEW_PLAIN, "  ", text);
 }
 
 static void print_sites(struct view_out *o, const struct spans_view *v, bool is_verbose)
@@ -230,8 +238,8 @@ static void print_sites(struct view_out *o, const struct spans_view *v, bool is_
 	if (!listed)
 		fputs("  nothing was allocated that is still in use\n", o->f);
 	if (more)
-		fprintf(o->f, "  %10s in %zu more sites (-v lists them)\n", text_bytes(buf, rest),
-			more);
+		fprintf(o->f, "  %10s in %zu more site%s (-v lists all)\n", text_bytes(buf, rest),
+			more, more == 1 ? "" : "s");
 }
 
 static void print_losses(struct view_out *o, const struct spans_result *r)
@@ -245,9 +253,9 @@ static void print_losses(struct view_out *o, const struct spans_result *r)
 			    text_bytes(buf, c->spans_full_pages * SPANS_PAGE_BYTES));
 	if (c->sites_full)
 		view_printf(o, VIEW_WARN,
-			    "  %" PRIu64 " spans are under " PROFILE_UNKNOWN
+			    "  %" PRIu64 " span%s under " PROFILE_UNKNOWN
 			    ": more stacks than the kernel's map holds\n",
-			    (uint64_t)c->sites_full);
+			    (uint64_t)c->sites_full, c->sites_full == 1 ? " is" : "s are");
 	if (c->bad)
 		view_printf(o, VIEW_WARN, "  %" PRIu64 " hits made no sense and were left out\n",
 			    (uint64_t)c->bad);
@@ -268,12 +276,14 @@ static double hits_per_s(const struct spans_result *r)
 
 static void print_cost(struct view_out *o, const struct spans_result *r)
 {
-	char hits[TEXT_HUMAN_MAX], rate[TEXT_HUMAN_MAX];
+	char hits[TEXT_HUMAN_MAX], rate[TEXT_HUMAN_MAX], text[256];
 
-	fprintf(o->f,
-		"\n  Cost  %s hits of the probes, %s a second, %s %.1f us each: %.2f%% of a CPU\n",
-		text_count(hits, (double)r->hits), text_count(rate, hits_per_s(r)),
-		r->knows_run_ns ? "about" : "at least", r->hit_ns / 1e3, cost_pct(r));
+	snprintf(text, sizeof(text),
+		 "%s hits of the probes, %s a second, %s %.1f us each: %.2f%% of a CPU",
+		 text_count(hits, (double)r->hits), text_count(rate, hits_per_s(r)),
+		 r->knows_run_ns ? "about" : "at least", r->hit_ns / 1e3, cost_pct(r));
+	fputc('\n', o->f);
+	view_wrap(o, VIEW_PLAIN, "  Cost  ", text);
 }
 
 void spans_text(struct view_out *o, const struct spans_view *v, bool is_verbose)
