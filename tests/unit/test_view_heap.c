@@ -124,6 +124,30 @@ static void test_golden(void **state)
 	facts_release(&x);
 }
 
+/* As many sites are said to be in use as are listed. */
+static void test_none_in_use(void **state)
+{
+	struct facts x;
+
+	(void)state;
+	facts_make(&x);
+	x.f.sites.sites.items[0].inuse_bytes = 0;
+	x.account.gc_cycles = 0;
+	char *have = text(&x.heap, 100);
+	size_t n = x.f.sites.sites.n;
+
+	assert_true(n >= 2);
+	assert_non_null(strstr(have, "1 site (2 more with nothing in use)"));
+	assert_non_null(strstr(have, "no GC has run yet"));
+	assert_null(strstr(have, "as of the last GC"));
+	free(have);
+	x.account.gc_cycles = 1;
+	have = text(&x.heap, 100);
+	assert_non_null(strstr(have, "GC      1 cycle, "));
+	free(have);
+	facts_release(&x);
+}
+
 static void test_growth(void **state)
 {
 	struct facts x;
@@ -194,9 +218,8 @@ static void test_incomplete(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_golden),
-		cmocka_unit_test(test_growth),
-		cmocka_unit_test(test_unknown),
+		cmocka_unit_test(test_golden),	   cmocka_unit_test(test_none_in_use),
+		cmocka_unit_test(test_growth),	   cmocka_unit_test(test_unknown),
 		cmocka_unit_test(test_incomplete),
 	};
 

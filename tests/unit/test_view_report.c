@@ -40,6 +40,33 @@ static void test_golden(void **state)
 	golden(fixture_hostile, "hostile.report");
 }
 
+/* Figures are plain however large, and one is one. */
+static void test_figures(void **state)
+{
+	static const struct snapshot_timers one = {
+		.total = 2,
+		.top = { { "runtime.goroutineReady", false, 1 }, { "time.sendTime", true, 1 } },
+		.n_top = 2,
+	};
+	struct fixture f;
+
+	(void)state;
+	fixture_healthy(&f);
+	f.process.gc_pause_last_ns = 130 * 1000 * 1000;
+	f.process.gc_pause_max_ns = 1300 * 1000 * 1000;
+	f.process.gc_seen = 1;
+	f.process.cost_s = 72;
+	f.process.timers = &one;
+	char *text = report(&f, 200, false, false);
+
+	assert_non_null(strstr(text, "paused 130 ms last, 1300 ms at most"));
+	assert_non_null(strstr(text, "1 cycle seen"));
+	assert_non_null(strstr(text, "about 120 % of one CPU"));
+	assert_non_null(strstr(text, "1 sleeping goroutine, 1 ticker\n"));
+	free(text);
+	fixture_release(&f);
+}
+
 /* Who is awake at night reads three lines. */
 static void test_answer_comes_first(void **state)
 {
@@ -351,6 +378,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_golden),
+		cmocka_unit_test(test_figures),
 		cmocka_unit_test(test_answer_comes_first),
 		cmocka_unit_test(test_colour_only_if_asked),
 		cmocka_unit_test(test_prose_is_wrapped),

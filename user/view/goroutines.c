@@ -341,7 +341,9 @@ static uint64_t shown(const struct goroutines *g)
 
 static void print_head(struct view_out *o, const struct goroutines *g)
 {
-	static const char *const what[] = { "stacks", "go statements", "kinds of waiting" };
+	static const char *const one[] = { "stack", "go statement", "kind of waiting" };
+	static const char *const many[] = { "stacks", "go statements", "kinds of waiting" };
+	size_t n_groups = g->groups->groups.n;
 	char name[VIEW_NAME_MAX], version[VIEW_NAME_MAX], read[TEXT_HUMAN_MAX], text[256];
 	int n;
 
@@ -349,8 +351,9 @@ static void print_head(struct view_out *o, const struct goroutines *g)
 	fprintf(o->f, " (pid %d, %s): ", (int)g->pid, view_name(version, g->go_version));
 	if (g->min_age_s > 0)
 		view_printf(o, VIEW_BOLD, "%" PRIu64 " of ", shown(g));
-	view_printf(o, VIEW_BOLD, "%" PRIu64 " goroutines", counted(g));
-	fprintf(o->f, ", %zu %s\n", g->groups->groups.n, what[g->by]);
+	view_printf(o, VIEW_BOLD, "%" PRIu64 " goroutine%s", counted(g),
+		    counted(g) == 1 ? "" : "s");
+	fprintf(o->f, ", %zu %s\n", n_groups, n_groups == 1 ? one[g->by] : many[g->by]);
 	n = snprintf(text, sizeof(text), "read in %.1f ms (%s of memory) while the program ran on",
 		     seconds_between(g->result->start_ns, g->result->end_ns) * 1000,
 		     text_bytes(read, g->result->read_bytes));
@@ -545,8 +548,8 @@ static void print_all(struct view_out *o, const struct goroutines *g, bool is_ve
 			rest += gr->count;
 	}
 	if (rest)
-		fprintf(o->f, "\n%*" PRIu64 "  in %zu more groups (-v lists them)\n", INDENT - 2,
-			rest, n - listed);
+		fprintf(o->f, "\n%*" PRIu64 "  in %zu more group%s (-v lists all)\n", INDENT - 2,
+			rest, n - listed, n - listed == 1 ? "" : "s");
 	print_notes(&notes, g);
 }
 

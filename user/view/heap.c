@@ -118,7 +118,7 @@ static void print_gc(struct view_out *o, const struct heap *h)
 		fprintf(o->f, "not known\n");
 		return;
 	}
-	fprintf(o->f, "%" PRId64 " cycles", a->gc_cycles);
+	fprintf(o->f, "%" PRId64 " cycle%s", a->gc_cycles, a->gc_cycles == 1 ? "" : "s");
 	if (age_s >= 0)
 		fprintf(o->f, ", the last %s ago", text_duration(ago, age_s));
 	if (a->heap_goal_bytes > 0)
@@ -219,9 +219,20 @@ static void print_base(struct view_out *o, const struct heap *h)
 		fprintf(o->f, "  %" PRIu64 " samples of it made no sense\n", h->base->bad);
 }
 
+static size_t in_use(const struct heap_sites *sites)
+{
+	size_t n = 0;
+
+	vec_for_each (&sites->sites, s)
+		n += s->inuse_bytes != 0;
+	return n;
+}
+
 static void print_profile_head(struct view_out *o, const struct heap *h)
 {
+	const char *as_of = h->account->gc_cycles ? "as of the last GC" : "no GC has run yet";
 	char inuse[SIGNED_MAX], alloc[SIGNED_MAX], rate[TEXT_HUMAN_MAX];
+	size_t all = h->sites->sites.n, n = in_use(h->sites);
 
 	view_printf(o, VIEW_BOLD, "\n  Heap by allocation site");
 	if (h->profile->rate > 0)
@@ -229,9 +240,12 @@ static void print_profile_head(struct view_out *o, const struct heap *h)
 			text_bytes(rate, (uint64_t)h->profile->rate));
 	else
 		fprintf(o->f, "  not scaled: the sampling rate is not known");
-	fprintf(o->f, "; as of the last GC\n  %s in use of %s allocated, %zu sites\n",
+	fprintf(o->f, "; %s\n  %s in use of %s allocated, %zu site%s", as_of,
 		positive_bytes(inuse, h->sites->inuse_bytes),
-		positive_bytes(alloc, h->sites->alloc_bytes), h->sites->sites.n);
+		positive_bytes(alloc, h->sites->alloc_bytes), n, n == 1 ? "" : "s");
+	if (n < all)
+		fprintf(o->f, " (%zu more with nothing in use)", all - n);
+	fputc('\n', o->f);
 }
 
 static void print_sites(struct view_out *o, const struct heap *h, bool is_verbose)
@@ -259,8 +273,8 @@ static void print_sites(struct view_out *o, const struct heap *h, bool is_verbos
 	if (!listed)
 		fprintf(o->f, "  nothing%s\n", h->base ? " has changed" : " is in use");
 	if (more)
-		fprintf(o->f, "  %10s in %zu more sites (-v lists them)\n",
-			positive_bytes(buf, rest), more);
+		fprintf(o->f, "  %10s in %zu more site%s (-v lists all)\n",
+			positive_bytes(buf, rest), more, more == 1 ? "" : "s");
 	if (h->profile->bad)
 		fprintf(o->f, "  %" PRIu64 " records made no sense and were left out\n",
 			h->profile->bad);
@@ -320,7 +334,8 @@ static void print_timers(struct view_out *o, const struct heap *h)
 	for (size_t i = 0; i < listed; i++)
 		print_timer(o, h, &h->timers->groups.items[i]);
 	if (n > listed)
-		fprintf(o->f, "  and %zu more functions\n", n - listed);
+		fprintf(o->f, "  and %zu more function%s\n", n - listed,
+			n - listed == 1 ? "" : "s");
 	if (h->timers->bad || h->timers->is_partial)
 		fprintf(o->f, "  %" PRIu64 " could not be read%s\n", h->timers->bad,
 			h->timers->is_partial ? "; NOT ALL are here" : "");

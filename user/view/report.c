@@ -10,6 +10,7 @@
 
 #include "base/text.h"
 
+#define DIGITS_MAX	  32
 #define REASONS_MAX	  8
 #define REPORT_TIMERS_TOP 3
 
@@ -225,9 +226,17 @@ static void print_heap(struct view_out *o, const struct snapshot_process *p)
 		known_bytes(c, p->heap_idle_bytes), known_bytes(d, p->heap_released_bytes));
 }
 
+/* Two significant digits or more, never an exponent. */
+static const char *digits(char buf[static DIGITS_MAX], double v)
+{
+	snprintf(buf, DIGITS_MAX, v >= 99.5 ? "%.0f" : v < 0.001 ? "%.3f" : "%.2g", v);
+	return buf;
+}
+
 static void print_gc(struct view_out *o, const struct snapshot_process *p)
 {
 	char since[64] = "", goal[64] = "", percent[48] = "", pauses[96] = "", a[TEXT_HUMAN_MAX];
+	char last[DIGITS_MAX], most[DIGITS_MAX];
 
 	if (p->gc_cycles >= 0)
 		snprintf(since, sizeof(since), ", %" PRId64 " since the process began",
@@ -237,10 +246,11 @@ static void print_gc(struct view_out *o, const struct snapshot_process *p)
 	if (p->gc_percent >= 0)
 		snprintf(percent, sizeof(percent), ", GOGC=%" PRId64, p->gc_percent);
 	if (p->gc_pause_last_ns >= 0 && p->gc_pause_max_ns >= 0)
-		snprintf(pauses, sizeof(pauses), "; paused %.2g ms last, %.2g ms at most",
-			 (double)p->gc_pause_last_ns / 1e6, (double)p->gc_pause_max_ns / 1e6);
-	account(o, "GC", "%" PRIu64 " cycles seen (%" PRIu64 " forced)%s%s%s%s", p->gc_seen,
-		p->gc_seen_forced, since, goal, percent, pauses);
+		snprintf(pauses, sizeof(pauses), "; paused %s ms last, %s ms at most",
+			 digits(last, (double)p->gc_pause_last_ns / 1e6),
+			 digits(most, (double)p->gc_pause_max_ns / 1e6));
+	account(o, "GC", "%" PRIu64 " cycle%s seen (%" PRIu64 " forced)%s%s%s%s", p->gc_seen,
+		p->gc_seen == 1 ? "" : "s", p->gc_seen_forced, since, goal, percent, pauses);
 }
 
 /* "12.0 MiB live heap": as many in a row as there is room for, below each other. */
@@ -323,9 +333,11 @@ static void print_memory(struct view_out *o, const struct snapshot_process *p)
 static const char *timer_text(char buf[static VIEW_NAME_MAX], const struct snapshot_timer *t)
 {
 	if (!strcmp(t->function, "runtime.goroutineReady"))
-		return "sleeping goroutines";
+		return t->count == 1 ? "sleeping goroutine" : "sleeping goroutines";
+	if (!strcmp(t->function, "time.sendTime") && t->is_periodic)
+		return t->count == 1 ? "ticker" : "tickers";
 	if (!strcmp(t->function, "time.sendTime"))
-		return t->is_periodic ? "tickers" : "timers with a channel";
+		return t->count == 1 ? "timer with a channel" : "timers with a channel";
 	return view_name(buf, t->function);
 }
 
@@ -516,11 +528,12 @@ static void print_unknown(struct view_out *o, const struct snapshot_process *p)
 static void print_own_account(struct view_out *o, const struct snapshot_process *p)
 {
 	char observed[TEXT_HUMAN_MAX], hits[TEXT_HUMAN_MAX], line[512], more[128] = "";
+	char cost[DIGITS_MAX];
 	double seconds = observed_s(p);
 
 	if (p->cost_s >= 0 && seconds > 0)
-		snprintf(more, sizeof(more), ", about %.2g %% of one CPU",
-			 100 * p->cost_s / seconds);
+		snprintf(more, sizeof(more), ", about %s %% of one CPU",
+			 digits(cost, 100 * p->cost_s / seconds));
 	snprintf(line, sizeof(line),
 		 "%s; %" PRIu64 " events received, %" PRIu64 " sampled out, %" PRIu64 " lost, "
 		 "%" PRIu64 " unreadable; %s probe hits%s.",
