@@ -99,6 +99,25 @@ static void test_wrong_usage(void **state)
 	}
 }
 
+/* What is written last would be all that is there. */
+static void test_same_file(void **state)
+{
+	static const struct cmd *const all[] = { &cmd_goroutines, &cmd_heap };
+	struct outcome o;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(all); i++) {
+		run(all[i], "--pprof=7", "--svg=7", &o);
+		assert_int_equal(o.status, CMD_USAGE);
+		assert_non_null(strstr(o.text, "a file of its own"));
+		run(all[i], "--pprof=7", "-o7", &o);
+		assert_int_equal(o.status, CMD_USAGE);
+		assert_non_null(strstr(o.text, "a file of its own"));
+		run(all[i], "--pprof=/dev/null", "--svg=/dev/null", &o);
+		assert_non_null(strstr(o.text, "which process?"));
+	}
+}
+
 static void test_help(void **state)
 {
 	static const struct cmd *const all[] = {
@@ -145,6 +164,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_wrong_usage),
+		cmocka_unit_test(test_same_file),
 		cmocka_unit_test(test_help),
 		cmocka_unit_test(test_inspect_refuses),
 		cmocka_unit_test(test_output_that_cannot_be_opened),

@@ -83,7 +83,9 @@ static error_t parse_age(const char *option, const char *arg, double *ret, struc
 
 static error_t parse_end(struct goroutines_cmd *c, struct argp_state *state)
 {
-	if (c->opts.names.n != 1)
+	if (opts_share_file(c->pprof, c->svg, c->opts.output))
+		argp_error(state, "each of --pprof, --svg and -o needs a file of its own");
+	else if (c->opts.names.n != 1)
 		argp_error(state, "which process? give one PID or name");
 	else if (c->opts.is_json + c->is_folded + c->is_text > 1)
 		argp_error(state, "--json, --folded and --text exclude each other");

@@ -70,7 +70,9 @@ static void release(struct heap_cmd *c)
 
 static error_t parse_end(const struct heap_cmd *c, struct argp_state *state)
 {
-	if (c->opts.names.n != 1)
+	if (opts_share_file(c->pprof, c->svg, c->opts.output))
+		argp_error(state, "each of --pprof, --svg and -o needs a file of its own");
+	else if (c->opts.names.n != 1)
 		argp_error(state, "which process? give one PID or name");
 	else if (c->opts.is_json && c->is_folded)
 		argp_error(state, "--json and --folded exclude each other");

@@ -143,6 +143,16 @@ int opts_parse(const struct argp *argp, int argc, char **argv, unsigned int flag
 	return err;
 }
 
+static bool is_same_file(const char *a, const char *b)
+{
+	return a && b && !strcmp(a, b) && strcmp(a, "/dev/null");
+}
+
+bool opts_share_file(const char *a, const char *b, const char *c)
+{
+	return is_same_file(a, b) || is_same_file(a, c) || is_same_file(b, c);
+}
+
 int opts_open_output(struct opts *o)
 {
 	FILE *f = o->output ? fopen(o->output, "we") : stdout;

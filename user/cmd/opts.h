@@ -41,6 +41,9 @@ extern const struct argp opts_target_argp; /* -p and PID|NAME arguments */
 int opts_parse(const struct argp *argp, int argc, char **argv, unsigned int flags,
 	       struct opts *o) _must_check_;
 
+/* Whether two options were given the same file; NULL: not given.  /dev/null has room for all. */
+bool opts_share_file(const char *a, const char *b, const char *c);
+
 /* Opens -o, or standard output.  Negative errno, reported. */
 int opts_open_output(struct opts *o) _must_check_;
 
