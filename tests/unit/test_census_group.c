@@ -212,6 +212,14 @@ static void each_its_own_group(void **state)
 		assert_int_equal(g.groups.items[i].count, 2);
 		assert_int_equal(g.groups.items[i].goid_min, 2 * i + 1);
 	}
+	groups_release(&g);
+	assert_int_equal(
+		groups_make(w.census, GROUP_STACK,
+			    &(struct group_filter){ .with_system = true, .max_groups = 101 }, &g),
+		0);
+	assert_int_equal(g.groups.n, 101);
+	assert_int_equal(sum(&g), 202);
+	assert_int_equal(g.ungrouped, 1000 - 202);
 }
 
 static void names_of_states(void **state)

@@ -14,6 +14,7 @@ struct key {
 struct index {
 	enum group_by by;
 	struct groups *groups;
+	size_t max;
 	uint32_t *slots;
 	size_t n_slots; /* a power of two, at least twice the groups */
 };
@@ -76,25 +77,31 @@ static int index_grow(struct index *x)
 	return 0;
 }
 
-/* The group of g, made if it is the first.  NULL: no memory. */
-static struct group *group_of(struct index *x, const struct census_goroutine *g)
+/* The group of g, made if it is the first; NULL if there are too many.  -ENOMEM. */
+static int group_of(struct index *x, const struct census_goroutine *g, struct group **ret)
 {
 	struct key k = key_of(x->by, g);
 	struct groups *all = x->groups;
 	size_t i;
 
+	*ret = NULL;
 	if (all->groups.n * 2 >= x->n_slots && index_grow(x))
-		return NULL;
+		return -ENOMEM;
 	for (i = hash_of(&k) & (x->n_slots - 1); x->slots[i]; i = (i + 1) & (x->n_slots - 1)) {
 		struct group *found = &all->groups.items[x->slots[i] - 1];
 
-		if (is_same(x->by, &k, found))
-			return found;
+		if (is_same(x->by, &k, found)) {
+			*ret = found;
+			return 0;
+		}
 	}
+	if (all->groups.n == x->max)
+		return 0;
 	if (vec_push(&all->groups, ((struct group){ .first = g, .goid_min = UINT64_MAX })))
-		return NULL;
+		return -ENOMEM;
 	x->slots[i] = (uint32_t)all->groups.n;
-	return &all->groups.items[all->groups.n - 1];
+	*ret = &all->groups.items[all->groups.n - 1];
+	return 0;
 }
 
 static void group_add(struct group *group, const struct census_goroutine *g)
@@ -162,13 +169,17 @@ static int collect(struct index *x, const struct census *c, const struct group_f
 	for (size_t i = 0; i < census_count(c); i++) {
 		const struct census_goroutine *g = census_at(c, i);
 		struct group *group;
+		int err;
 
 		if (!passes(f, &g->g, x->groups))
 			continue;
-		group = group_of(x, g);
-		if (!group)
-			return -ENOMEM;
-		group_add(group, g);
+		err = group_of(x, g, &group);
+		if (err)
+			return err;
+		if (group)
+			group_add(group, g);
+		else
+			x->groups->ungrouped++;
 	}
 	return 0;
 }
@@ -177,7 +188,11 @@ int groups_make(const struct census *c, enum group_by by, const struct group_fil
 		struct groups *ret)
 {
 	struct groups all = { 0 };
-	struct index x = { .by = by, .groups = &all };
+	struct index x = {
+		.by = by,
+		.groups = &all,
+		.max = f->max_groups ? f->max_groups : GROUPS_MAX,
+	};
 	int err = collect(&x, c, f);
 
 	free(x.slots);

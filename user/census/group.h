@@ -28,8 +28,12 @@ struct group {
 	uint64_t by_stack[CENSUS_STACK_MAX]; /* by what became of their stacks */
 };
 
+/* Past it, goroutines that would begin another group are only counted. */
+#define GROUPS_MAX (1u << 20)
+
 struct groups {
 	VEC(struct group) groups; /* most goroutines first, ties by lowest id */
+	uint64_t ungrouped; /* since there are as many groups as may be, without theirs */
 	uint64_t left_out; /* by the filter */
 	/* Of them: those that wait, nobody can tell since when (waitsince is set by a collection)
 	 */
@@ -46,6 +50,7 @@ struct group_filter {
 	 */
 	bool (*is_old)(uint64_t goid, void *arg);
 	void *arg;
+	size_t max_groups; /* 0: GROUPS_MAX */
 };
 
 /* -ENOMEM.  The groups borrow from c, until its next pass. */

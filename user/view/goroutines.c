@@ -437,7 +437,7 @@ static void print_filter(struct notes *o, const struct goroutines *g)
 		 unknown ? "" : "; --for ", unknown ? "" : age, unknown ? "" : " tells");
 	note(o, VIEW_PLAIN, left_out - MIN(left_out, unknown), text);
 	snprintf(text, sizeof(text),
-		 "left out: how long they wait cannot be told, since no GC has marked them; "
+		 "left out: too few GCs have seen them to tell how long they wait; "
 		 "--for %s tells",
 		 age);
 	note(o, VIEW_PLAIN, unknown, text);
@@ -450,6 +450,7 @@ static void print_notes(struct notes *o, const struct goroutines *g)
 	note(o, VIEW_WARN, g->result->walk.torn, "could not be read: they changed twice meanwhile");
 	note(o, VIEW_WARN, g->result->walk.unread, "could not be read: their memory was not there");
 	note(o, VIEW_WARN, stacks_refused(g->stacks), "stacks were too many to be kept");
+	note(o, VIEW_WARN, g->groups->ungrouped, "are in groups beyond those that are kept");
 	note(o, VIEW_WARN, symbols_refused(g->symbols), "addresses were too many to be named");
 	if (g->result->is_partial)
 		note_text(o, VIEW_BAD,
@@ -610,6 +611,7 @@ struct json_object *goroutines_json(const struct goroutines *g)
 	add(o, "apart_s", g->apart_s > 0 ? jsonl_number(g->apart_s) : NULL);
 	add(o, "left_out", number(g->groups->left_out));
 	add(o, "age_unknown", number(g->groups->age_unknown));
+	add(o, "ungrouped", number(g->groups->ungrouped));
 	add(o, "stacks", stack_states_json(g));
 	add(o, "torn", number(r->walk.torn));
 	add(o, "unread", number(r->walk.unread));
