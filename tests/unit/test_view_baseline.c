@@ -29,6 +29,84 @@ static void test_own_file(void **state)
 	fixture_heap_release(&f);
 }
 
+/* Packs a message made by hand. */
+static int read_message(const Pprof__Profile *p, struct baseline *ret)
+{
+	size_t size = pprof__profile__get_packed_size(p);
+	uint8_t *data = malloc(size);
+
+	assert_non_null(data);
+	pprof__profile__pack(p, data);
+	int err = fixture_base_read(data, size, ret);
+
+	free(data);
+	return err;
+}
+
+/* By the build id; where there is none, by the file's name. */
+static void test_other_program(void **state)
+{
+	static const struct {
+		const char *exe, *build_id, *exe_now, *build_id_now;
+		bool is_other;
+	} cases[] = {
+		{ "/srv/shop", "ab01", "/srv/shop", "ab01", false },
+		{ "/srv/shop", "ab01", "/srv/shop", "ab02", true },
+		{ "/srv/shop", "ab01", "/new/shop2", "ab01", false },
+		{ "/srv/shop", "", "/new/shop", "ab01", false },
+		{ "/srv/shop", "", "/srv/cart", "", true },
+		{ "", "", "/srv/cart", "ab01", false },
+		{ "/srv/shop", "ab01", "", "", false },
+		{ NULL, NULL, "/srv/cart", "ab01", false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		const struct baseline b = { .exe = cases[i].exe, .build_id = cases[i].build_id };
+
+		assert_int_equal(baseline_is_other(&b, cases[i].exe_now, cases[i].build_id_now),
+				 cases[i].is_other);
+	}
+}
+
+/* The first mapping is the program; none, or one that points nowhere, is none. */
+static void test_program(void **state)
+{
+	char empty[] = "", objects[] = "inuse_objects", space[] = "inuse_space";
+	char exe[] = "/srv/shop", id[] = "ab01";
+	char *strings[] = { empty, objects, space, exe, id };
+	Pprof__ValueType type[2] = { PPROF__VALUE_TYPE__INIT, PPROF__VALUE_TYPE__INIT };
+	Pprof__ValueType *types[] = { &type[0], &type[1] };
+	Pprof__Mapping mapping = PPROF__MAPPING__INIT, *mappings[] = { &mapping };
+	Pprof__Profile p = PPROF__PROFILE__INIT;
+	struct baseline b = { 0 };
+
+	(void)state;
+	type[0].type = 1;
+	type[1].type = 2;
+	p.n_sample_type = 2;
+	p.sample_type = types;
+	p.n_string_table = ARRAY_SIZE(strings);
+	p.string_table = strings;
+	assert_int_equal(read_message(&p, &b), 0);
+	assert_string_equal(b.exe, "");
+	baseline_release(&b);
+	p.n_mapping = 1;
+	p.mapping = mappings;
+	mapping.filename = 3;
+	mapping.build_id = 4;
+	assert_int_equal(read_message(&p, &b), 0);
+	assert_string_equal(b.exe, exe);
+	assert_string_equal(b.build_id, id);
+	baseline_release(&b);
+	mapping.filename = 77;
+	mapping.build_id = -1;
+	assert_int_equal(read_message(&p, &b), 0);
+	assert_string_equal(b.exe, "");
+	assert_string_equal(b.build_id, "");
+	baseline_release(&b);
+}
+
 /* Cut anywhere, it is refused: the end of gzip's stream tells. */
 static void test_truncated(void **state)
 {
@@ -67,20 +145,6 @@ static void test_no_profile(void **state)
 	free(file);
 	profile_release(&p);
 	fixture_heap_release(&f);
-}
-
-/* Packs a message that is wrong on purpose. */
-static int read_message(const Pprof__Profile *p, struct baseline *ret)
-{
-	size_t size = pprof__profile__get_packed_size(p);
-	uint8_t *data = malloc(size);
-
-	assert_non_null(data);
-	pprof__profile__pack(p, data);
-	int err = fixture_base_read(data, size, ret);
-
-	free(data);
-	return err;
 }
 
 static void test_numbers_that_point_nowhere(void **state)
@@ -180,6 +244,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_own_file),
+		cmocka_unit_test(test_other_program),
+		cmocka_unit_test(test_program),
 		cmocka_unit_test(test_truncated),
 		cmocka_unit_test(test_no_profile),
 		cmocka_unit_test(test_numbers_that_point_nowhere),

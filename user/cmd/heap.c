@@ -232,6 +232,20 @@ static int read_base(struct heap_cmd *c)
 	return err;
 }
 
+/* Sites have the same name in another program, or in another build of it, by chance at best. */
+static void check_base(const struct heap_cmd *c)
+{
+	const struct target *t = &c->target;
+	char name[VIEW_NAME_MAX];
+
+	if (!c->base_name || !baseline_is_other(&c->base, t->exe, gobin_info(t->bin)->build_id))
+		return;
+	view_name(name, strcmp(c->base.exe, t->exe) ? c->base.exe : "");
+	log_warn("%s was not made of the executable of pid %d (%s), but of %s: sites are compared "
+		 "by name and line",
+		 c->base_name, (int)t->pid, t->exe, *name ? name : "another build");
+}
+
 /* In one sentence, for people. */
 static const char *no_profile(int err)
 {
@@ -400,6 +414,7 @@ static int heap_run(int argc, char **argv)
 		return CMD_USAGE;
 	if (read_base(&c) || process_open(&c.opts, &c.target) || opts_open_output(&c.opts))
 		return CMD_FAILED;
+	check_base(&c);
 	err = c.is_spans ? run_spans(&c) : run_memory(&c);
 	return opts_close_output(&c.opts, err ? CMD_FAILED : CMD_OK);
 }

@@ -275,6 +275,13 @@ static int take_samples(struct index *x, const size_t *at, struct baseline *b)
 	return err;
 }
 
+/* The first mapping is the program itself (google/pprof, proto/profile.proto). */
+static void take_program(const Pprof__Profile *p, struct baseline *b)
+{
+	b->exe = p->n_mapping ? text_at(p, p->mapping[0]->filename) : "";
+	b->build_id = p->n_mapping ? text_at(p, p->mapping[0]->build_id) : "";
+}
+
 int baseline_read(FILE *f, const char *const types[static BASELINE_VALUES], struct baseline *ret)
 {
 	_cleanup_(baseline_release) struct baseline b = { 0 };
@@ -292,6 +299,7 @@ int baseline_read(FILE *f, const char *const types[static BASELINE_VALUES], stru
 		return err;
 	b.message = p;
 	b.time_ns = p->time_nanos;
+	take_program(p, &b);
 	err = find_types(p, types, at);
 	if (!err)
 		err = index_make(p, &x);
@@ -316,4 +324,20 @@ void baseline_release(struct baseline *b)
 	free(b->memory);
 	b->memory = NULL;
 	vec_release(&b->sites);
+}
+
+static const char *base_of(const char *file)
+{
+	const char *slash = strrchr(file, '/');
+
+	return slash ? slash + 1 : file;
+}
+
+bool baseline_is_other(const struct baseline *b, const char *exe, const char *build_id)
+{
+	if (b->build_id && *b->build_id && build_id && *build_id)
+		return strcmp(b->build_id, build_id) != 0;
+	if (!b->exe || !*b->exe || !exe || !*exe)
+		return false;
+	return strcmp(base_of(b->exe), base_of(exe)) != 0;
 }

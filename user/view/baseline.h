@@ -29,6 +29,7 @@ struct baseline {
 	VEC(struct baseline_site) sites;
 	int64_t time_ns; /* CLOCK_REALTIME at which it was made; 0: unknown */
 	uint64_t bad; /* samples that made no sense */
+	const char *exe, *build_id; /* of the program, owned by the baseline; "" if unknown */
 	void *message; /* what the texts point into */
 	struct baseline_memory *memory;
 };
@@ -41,5 +42,11 @@ struct baseline {
 int baseline_read(FILE *f, const char *const types[static BASELINE_VALUES],
 		  struct baseline *ret) _must_check_;
 void baseline_release(struct baseline *b);
+
+/*
+ * Whether it was made of another executable than this one: by the build id, or if one of them has
+ * none by the file's name without its folders.  False where neither is known.
+ */
+bool baseline_is_other(const struct baseline *b, const char *exe, const char *build_id);
 
 #endif
