@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "cmd/process.h"
+#include "unit/elfbuild.h"
 
 static int open_named(const char *name)
 {
@@ -50,6 +51,25 @@ static void test_what_may_be_a_target(void **state)
 	assert_int_equal(waitpid(child, NULL, 0), child);
 	assert_false(process_is_named("no program has this name"));
 	assert_false(process_is_named(""));
+}
+
+/* Go, but nothing is known of its runtime: that is why, not where its goroutines are. */
+static void test_unknown_runtime(void **state)
+{
+	struct elfbuild image = eb_usual(PCLNTAB_1_20);
+	enum gobin_reason reason;
+	struct gobin *b = NULL;
+
+	(void)state;
+	eb_build(&image);
+	int fd = eb_file(image.data, sizeof(image.data));
+
+	assert_int_equal(gobin_open(fd, &b, &reason), 0);
+	close(fd);
+	const struct target t = { .bin = b };
+
+	assert_string_equal(process_lacks(&t), gobin_reason_str(GOBIN_NO_OFFSETS));
+	gobin_unref(b);
 }
 
 static void test_files(void **state)
@@ -112,9 +132,8 @@ static void test_links_and_devices(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_refused),
-		cmocka_unit_test(test_what_may_be_a_target),
-		cmocka_unit_test(test_files),
+		cmocka_unit_test(test_unknown_runtime),	     cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_what_may_be_a_target), cmocka_unit_test(test_files),
 		cmocka_unit_test(test_links_and_devices),
 	};
 

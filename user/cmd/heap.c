@@ -394,7 +394,12 @@ static int run_spans(struct heap_cmd *c)
 
 static int run_memory(struct heap_cmd *c)
 {
+	const char *lacks = process_lacks(&c->target);
 	int err = read_all(c);
+
+	if (lacks)
+		log_warn("pid %d (%s, %s): nothing is known of its heap: %s", (int)c->target.pid,
+			 c->target.comm, gobin_info(c->target.bin)->version.text, lacks);
 
 	if (!err)
 		err = make_sites(c);

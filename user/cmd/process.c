@@ -103,11 +103,33 @@ int process_check(const struct target *t)
 	return 0;
 }
 
+const char *process_lacks(const struct target *t)
+{
+	if (!gobin_moduledata(t->bin))
+		return gobin_reason_str(GOBIN_NO_MODULEDATA);
+	if (!gobin_offsets(t->bin, NULL))
+		return gobin_reason_str(GOBIN_NO_OFFSETS);
+	return NULL;
+}
+
+/* NULL: errno says it. */
+static const char *why_failed(const struct target *t, int err)
+{
+	const char *lacks = process_lacks(t);
+
+	switch (err) {
+	case -ENOENT:
+		return lacks ? lacks : "where they are is not known";
+	case -EBADMSG:
+		return "the struct layout known for it is not the program's";
+	default:
+		return NULL;
+	}
+}
+
 int process_failed(const struct target *t, int err, const char *what)
 {
-	const char *why = err == -ENOENT    ? "where they are is not known"
-			  : err == -EBADMSG ? "the struct layout known for it is not the program's"
-					    : NULL;
+	const char *why = why_failed(t, err);
 
 	if (!why)
 		return log_err(err, "pid %d (%s): cannot read %s", (int)t->pid, t->comm, what);

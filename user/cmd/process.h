@@ -25,6 +25,9 @@ int process_check(const struct target *t) _must_check_;
 /* Sets what a profile says of the process, and the time; borrows from t. */
 void process_identify(const struct target *t, struct profile *p);
 
+/* Why nothing of the runtime's can be read of its memory, for people; NULL: it can. */
+const char *process_lacks(const struct target *t);
+
 /* Reports an error of reading its memory: what is what could not be read.  Returns err. */
 int process_failed(const struct target *t, int err, const char *what);
 
