@@ -103,15 +103,17 @@ def check_cost(version):
 
 
 def check_churn(version):
-    """Heaps that are changed all the time: those that stay set are there in each reading."""
+    """Heaps that are changed all the time: those that stay set are there in each reading, but for
+    one now and then that is between two Ps at the moment."""
     with lib.Program(lib.program_path("timers", version, "stripped")) as prog:
         prog.ask("go")
-        said = prog.ask("churn")
-        want = (None, said["named"])
-        got = [timers(prog.pid) for _ in range(READINGS)]
-        key = ("time.goFunc", "main.expire", False)
-        lib.equal([(g["error"], by_function(g)[key]) for g in got], [want] * READINGS,
-                  f"go{version}: while others come and go")
+        want = prog.ask("churn")["named"]
+        read = [timers(prog.pid) for _ in range(READINGS)]
+        got = [by_function(g)[("time.goFunc", "main.expire", False)] for g in read]
+        lib.equal({g["error"] for g in read}, {None}, f"go{version}: errors")
+        odd = [n for n in got if n != want]
+        lib.check(len(odd) <= READINGS // 10 and all(abs(n - want) == 1 for n in odd),
+                  f"go{version}: while others come and go: {odd} of {READINGS} readings, {want} set")
 
 
 def check_report(version):
