@@ -109,22 +109,12 @@ static void offsets_that_are_refused(void **state)
 	greader_free(NULL);
 }
 
-static void what_is_a_pointer(void **state)
-{
-	(void)state;
-	assert_true(greader_is_pointer(0xc000000000));
-	assert_false(greader_is_pointer(0));
-	assert_false(greader_is_pointer(0xc000000004));
-	assert_false(greader_is_pointer(UINT64_C(1) << 57));
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(registers),
 		cmocka_unit_test(verdicts),
 		cmocka_unit_test(offsets_that_are_refused),
-		cmocka_unit_test(what_is_a_pointer),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

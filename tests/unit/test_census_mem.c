@@ -135,6 +135,15 @@ static void no_ranges_are_no_call(void **state)
 	assert_int_equal(m.calls, 0);
 }
 
+static void what_is_a_pointer(void **state)
+{
+	(void)state;
+	assert_true(mem_is_pointer(0xc000000000));
+	assert_false(mem_is_pointer(0));
+	assert_false(mem_is_pointer(0xc000000004));
+	assert_false(mem_is_pointer(UINT64_C(1) << 57));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -144,6 +153,7 @@ int main(void)
 		cmocka_unit_test(nothing_is_read_past_the_budget),
 		cmocka_unit_test(dead_process_is_esrch),
 		cmocka_unit_test(no_ranges_are_no_call),
+		cmocka_unit_test(what_is_a_pointer),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -14,7 +14,6 @@
 #define STRUCT_MAX    256 /* of bucket and memRecord; 48 and 128 in Go 1.26 */
 #define BUCKET_MAX    (STRUCT_MAX + BUCKETS_DEPTH_MAX * 8 + STRUCT_MAX)
 #define OBJECT_MAX    (UINT64_C(1) << 48)
-#define ADDRESS_END   (UINT64_C(1) << 57) /* of user space, with five-level page tables */
 #define BOOT_RECORDS  1 /* sampled before schedinit() turns the profile off; Go 1.25 on */
 #define COUNTERS_SANE (INT64_MAX / 8)
 
@@ -197,11 +196,6 @@ static int take_bucket(struct walk *w, uint64_t addr, uint64_t *ret_next)
 
 /* ---- the list ---- */
 
-static bool is_pointer(uint64_t p)
-{
-	return p && !(p % 8) && p < ADDRESS_END;
-}
-
 /*
  * Ends early, with what there is, at a bucket that is none and at the limits; -EBADMSG if there is
  * nothing then, or if the list runs in a circle (found as Brent does: one place is remembered for
@@ -223,7 +217,7 @@ static int walk_list(struct walk *w, uint64_t addr)
 		if (n == BUCKETS_MAX)
 			err = -ENOBUFS;
 		else
-			err = is_pointer(addr) ? take_bucket(w, addr, &addr) : -EBADMSG;
+			err = mem_is_pointer(addr) ? take_bucket(w, addr, &addr) : -EBADMSG;
 	}
 	if (err != -EFAULT && err != -EBADMSG && err != -ENOBUFS)
 		return err;

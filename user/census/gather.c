@@ -93,7 +93,7 @@ enum census_stack gather_state(enum walk_status status)
 
 static bool regs_are_plausible(const struct greader_regs *r)
 {
-	return greader_is_pointer(r->sp) && r->stack_lo <= r->sp && r->sp < r->stack_hi &&
+	return mem_is_pointer(r->sp) && r->stack_lo <= r->sp && r->sp < r->stack_hi &&
 	       r->stack_hi - r->stack_lo <= STACK_SIZE_MAX;
 }
 
@@ -180,7 +180,7 @@ static int read_sudogs(struct gather *g, struct mem *m, size_t n)
 	for (size_t i = 0; i < n && g->sudogs; i++) {
 		struct attempt *a = &g->attempts[i];
 
-		if (a->g.status == WALK_WAITING && greader_is_pointer(a->regs.waiting)) {
+		if (a->g.status == WALK_WAITING && mem_is_pointer(a->regs.waiting)) {
 			g->addrs[left] = a->regs.waiting;
 			g->todo[left++] = a;
 		}

@@ -8,7 +8,6 @@
 #include "census/marks.h"
 
 #define STATUS_SCAN 0x1000 /* _Gscan: the collector is looking at its stack */
-#define ADDRESS_END (UINT64_C(1) << 57) /* of user space, with five-level page tables */
 
 struct greader {
 	const struct offsets *o;
@@ -113,11 +112,6 @@ void greader_read_marks(struct greader *r, struct mem *m, uint64_t memstats)
 	marks_read(m, memstats, r->o, &r->marks);
 }
 
-bool greader_is_pointer(uint64_t p)
-{
-	return p && !(p % 8) && p < ADDRESS_END;
-}
-
 bool greader_has_seq(const struct greader *r)
 {
 	return r->o->g_trackingseq != OFFSET_NONE;
@@ -200,7 +194,7 @@ static enum greader_verdict decode(const struct greader *r, const uint8_t *span,
 	/* Between the status and the id of a newborn there is a moment (newproc1). */
 	if (!g->goid || g->goid > r->goid_max)
 		return GREADER_ODD;
-	if (g->gopc >= ADDRESS_END || g->startpc >= ADDRESS_END)
+	if (g->gopc >= MEM_ADDRESS_END || g->startpc >= MEM_ADDRESS_END)
 		return GREADER_ODD;
 	s->regs.seq = g->tracking_seq;
 	if (r->with_regs)
@@ -253,7 +247,7 @@ int greader_read(struct greader *r, struct mem *m, struct greader_slot *const *s
 	assert(n <= CLUSTER_MAX);
 	for (size_t i = 0; i < n; i++) {
 		slots[i]->verdict = GREADER_UNREAD;
-		if (greader_is_pointer(slots[i]->addr))
+		if (mem_is_pointer(slots[i]->addr))
 			r->todo[left++] = slots[i];
 	}
 	if (left)

@@ -56,9 +56,6 @@ void greader_read_marks(struct greader *r, struct mem *m, uint64_t memstats);
 int greader_read(struct greader *r, struct mem *m, struct greader_slot *const *slots,
 		 size_t n) _must_check_;
 
-/* Whether p may be the address of an object of the runtime: not null, aligned, of user space. */
-bool greader_is_pointer(uint64_t p);
-
 /* Whether trackingSeq is known (Go 1.17 on). */
 bool greader_has_seq(const struct greader *r);
 

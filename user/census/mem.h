@@ -43,4 +43,13 @@ int mem_read_u64(struct mem *m, uint64_t addr, uint64_t *ret) _must_check_;
  */
 int mem_read_many(struct mem *m, struct mem_range *ranges, size_t n) _must_check_;
 
+/* Of user space, with five-level page tables. */
+#define MEM_ADDRESS_END (UINT64_C(1) << 57)
+
+/* Whether p may be the address of an object of the runtime: not null, aligned, of user space. */
+static inline bool mem_is_pointer(uint64_t p)
+{
+	return p && !(p % 8) && p < MEM_ADDRESS_END;
+}
+
 #endif

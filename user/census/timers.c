@@ -15,7 +15,6 @@
 #define RANGE_MAX    16384
 #define PASSES	     2 /* over a heap's array */
 #define HEADER_TRIES 3
-#define ADDRESS_END  (UINT64_C(1) << 57) /* of user space, with five-level page tables */
 
 /* timer.status up to Go 1.22 (runtime/time.go). */
 enum status {
@@ -79,16 +78,11 @@ enum verdict {
 	TIMER_ODD,
 };
 
-static bool is_pointer(uint64_t p)
-{
-	return p && !(p % 8) && p < ADDRESS_END;
-}
-
 static bool header_ok(const struct header *h)
 {
 	if (!h->len)
 		return true;
-	return is_pointer(h->array) && h->len <= h->cap && h->cap <= ADDRESS_END / 8;
+	return mem_is_pointer(h->array) && h->len <= h->cap && h->cap <= MEM_ADDRESS_END / 8;
 }
 
 static bool offsets_ok(const struct offsets *o)
@@ -219,7 +213,7 @@ static enum verdict decode(const struct walk *w, const uint8_t *timer, uint64_t 
 	ret->period = (int64_t)word(w, timer, o->timer_period);
 	ret->fn = word(w, timer, o->timer_f);
 	ret->arg = word(w, timer, o->timer_arg + 8); /* the data word of an interface */
-	return is_pointer(ret->fn) && ret->period >= 0 ? TIMER_SET : TIMER_ODD;
+	return mem_is_pointer(ret->fn) && ret->period >= 0 ? TIMER_SET : TIMER_ODD;
 }
 
 /* Replaces the func value by the code it runs.  -EFAULT: there is none. */
@@ -233,7 +227,7 @@ static int resolve(struct walk *w, struct found *f)
 		err = mem_read_u64(w->mem, f->fn, &pc);
 		if (err)
 			return err;
-		if (!pc || pc >= ADDRESS_END)
+		if (!pc || pc >= MEM_ADDRESS_END)
 			return -EFAULT;
 		*k = (struct known_func){ f->fn, pc, w->src->is_go_func(pc, w->src->arg) };
 	}
@@ -392,7 +386,7 @@ static int keep_pointers(struct walk *w, size_t n, size_t size, size_t offset)
 
 		bytes_seek(&b, offset);
 		p = bytes_u64(&b);
-		if (is_pointer(p))
+		if (mem_is_pointer(p))
 			err = vec_push(&w->pointers, p);
 		else
 			w->timers.bad += p != 0;
@@ -488,7 +482,7 @@ static int walk_p(struct walk *w, uint64_t p, size_t i)
 	const struct offsets *o = w->src->offsets;
 	uint64_t timers = p + o->p_timers;
 	uint32_t id = 0;
-	int err = is_pointer(p) ? mem_read(w->mem, p + o->p_id, &id, sizeof(id)) : -EFAULT;
+	int err = mem_is_pointer(p) ? mem_read(w->mem, p + o->p_id, &id, sizeof(id)) : -EFAULT;
 
 	if (err == -EFAULT || (!err && id != i))
 		return -EBADMSG;

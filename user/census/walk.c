@@ -8,7 +8,6 @@
 
 #define CHUNK	     WALK_BATCH_MAX
 #define NAMES_MAX    1024 /* start functions remembered; a power of two */
-#define ADDRESS_END  (UINT64_C(1) << 57) /* of user space, with five-level page tables */
 #define HEADER_TRIES 3
 /* A target that makes goroutines while we walk does not keep us for ever. */
 #define CHUNKS_MAX (WALK_GOROUTINES_MAX / CHUNK + 64)
@@ -58,7 +57,7 @@ static bool header_ok(const struct header *h)
 {
 	if (!h->len)
 		return true;
-	return greader_is_pointer(h->array) && h->len <= h->cap && h->cap <= ADDRESS_END / 8;
+	return mem_is_pointer(h->array) && h->len <= h->cap && h->cap <= MEM_ADDRESS_END / 8;
 }
 
 /* The slice is written word by word as it grows: what makes no sense is read again. */
