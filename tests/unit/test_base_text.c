@@ -228,14 +228,23 @@ static void test_change(void **state)
 	assert_string_equal(text_change(buf, -1234567), "-1234567");
 }
 
+static void test_base_name(void **state)
+{
+	(void)state;
+	assert_string_equal(text_base_name("/usr/lib/go/src/net/http/server.go"), "server.go");
+	assert_string_equal(text_base_name("server.go"), "server.go");
+	assert_string_equal(text_base_name("/"), "");
+	assert_string_equal(text_base_name(""), "");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_change),		cmocka_unit_test(test_bytes),
-		cmocka_unit_test(test_count),		cmocka_unit_test(test_duration),
-		cmocka_unit_test(test_parse_duration),	cmocka_unit_test(test_parse_int),
-		cmocka_unit_test(test_scrub),		cmocka_unit_test(test_scrub_room),
-		cmocka_unit_test(test_scrub_invisible),
+		cmocka_unit_test(test_change),	   cmocka_unit_test(test_base_name),
+		cmocka_unit_test(test_bytes),	   cmocka_unit_test(test_count),
+		cmocka_unit_test(test_duration),   cmocka_unit_test(test_parse_duration),
+		cmocka_unit_test(test_parse_int),  cmocka_unit_test(test_scrub),
+		cmocka_unit_test(test_scrub_room), cmocka_unit_test(test_scrub_invisible),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -192,3 +192,10 @@ size_t text_scrub(char *dst, size_t dst_size, const char *src, size_t n)
 	dst[out] = '\0';
 	return out;
 }
+
+const char *text_base_name(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash ? slash + 1 : path;
+}

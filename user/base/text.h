@@ -37,4 +37,7 @@ int text_parse_int(const char *text, long long min, long long max, long long *re
  */
 size_t text_scrub(char *dst, size_t dst_size, const char *src, size_t n);
 
+/* What follows the last slash of a path; borrowed from it. */
+const char *text_base_name(const char *path);
+
 #endif

@@ -92,8 +92,7 @@ static size_t resolve_frames(void *arg, uint64_t pc, struct model_frame *ret, si
 	size_t out = 0;
 
 	for (int i = 0; i < n && out < max; i++) {
-		const char *slash = strrchr(frames[i].file, '/');
-		const char *file = slash ? slash + 1 : frames[i].file;
+		const char *file = text_base_name(frames[i].file);
 
 		if (frames[i].is_wrapper)
 			continue;

@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "session/loop.h"
+#include "view/symbols.h"
 
 struct spans {
 	const struct target *target; /* borrowed */
@@ -147,9 +148,7 @@ static bool is_runtime(struct gobin *bin, uint64_t pc)
 	char name[GOFRAME_NAME_MAX];
 	struct gofunc f;
 
-	if (gobin_func_at(bin, pc - 1, &f, name, sizeof(name)))
-		return false;
-	return !strncmp(name, "runtime.", 8) || !strncmp(name, "internal/runtime/", 17);
+	return !gobin_func_at(bin, pc - 1, &f, name, sizeof(name)) && symbols_is_runtime(name);
 }
 
 /* Down to the first frame of the program; all of it where the runtime allocates for itself. */

@@ -7,6 +7,7 @@
 #include <zlib.h>
 
 #include "base/cleanup.h"
+#include "base/text.h"
 #include "profile.pb-c.h"
 #include "view/profile.h"
 #include "view/symbols.h"
@@ -326,18 +327,11 @@ void baseline_release(struct baseline *b)
 	vec_release(&b->sites);
 }
 
-static const char *base_of(const char *file)
-{
-	const char *slash = strrchr(file, '/');
-
-	return slash ? slash + 1 : file;
-}
-
 bool baseline_is_other(const struct baseline *b, const char *exe, const char *build_id)
 {
 	if (b->build_id && *b->build_id && build_id && *build_id)
 		return strcmp(b->build_id, build_id) != 0;
 	if (!b->exe || !*b->exe || !exe || !*exe)
 		return false;
-	return strcmp(base_of(b->exe), base_of(exe)) != 0;
+	return strcmp(text_base_name(b->exe), text_base_name(exe)) != 0;
 }

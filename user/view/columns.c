@@ -47,13 +47,6 @@ static int64_t rss_total(const struct snapshot_process *p)
 	return sum + MAX(p->rss_bytes[WIRE_RSS_FILE], 0) + MAX(p->rss_bytes[WIRE_RSS_SHMEM], 0);
 }
 
-static const char *base_name(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-
-	return slash ? slash + 1 : path;
-}
-
 /*
  * The line is what people need most, so it comes first; then who starts the goroutine, and what it
  * runs, for which there may be no room.
@@ -63,9 +56,9 @@ static void place_of(const struct snapshot_site *s, char *buf, size_t size)
 	char function[VIEW_NAME_MAX], file[VIEW_NAME_MAX], start[VIEW_NAME_MAX];
 	char place[3 * VIEW_NAME_MAX];
 
-	snprintf(place, sizeof(place), "%s:%" PRIu32 " %s%s%s", base_name(view_name(file, s->file)),
-		 s->line, view_name(function, s->function), *view_runs(start, s) ? " -> " : "",
-		 start);
+	snprintf(place, sizeof(place), "%s:%" PRIu32 " %s%s%s",
+		 text_base_name(view_name(file, s->file)), s->line,
+		 view_name(function, s->function), *view_runs(start, s) ? " -> " : "", start);
 	text_scrub(buf, size, place, strlen(place));
 }
 
@@ -84,7 +77,7 @@ static void where_of(const struct verdict *v, char *buf, size_t size)
  */
 static void name_of(const struct snapshot_process *p, char *buf, size_t size)
 {
-	const char *comm = p->comm ? p->comm : "", *exe = base_name(p->exe ? p->exe : "");
+	const char *comm = p->comm ? p->comm : "", *exe = text_base_name(p->exe ? p->exe : "");
 	bool is_cut = strlen(comm) == 15 && !strncmp(comm, exe, 15);
 
 	text_scrub(buf, size, is_cut ? exe : comm, strlen(is_cut ? exe : comm));

@@ -35,13 +35,6 @@ static bool is_main(const struct census_goroutine *g)
 
 /* ---- the text ---- */
 
-static const char *base_name(const char *file)
-{
-	const char *slash = strrchr(file, '/');
-
-	return slash ? slash + 1 : file;
-}
-
 static void print_site(struct view_out *o, const struct goroutines *g, enum view_style style,
 		       unsigned int at, const struct census_goroutine *c)
 {
@@ -81,7 +74,7 @@ static bool is_plumbing(const char *function)
 static void print_place(struct frames *f, const struct symbol_frame *frame)
 {
 	fprintf(f->o->f, "%*s", INDENT + 2, "");
-	view_place(f->o, VIEW_PLAIN, INDENT + 2, frame->function, base_name(frame->file),
+	view_place(f->o, VIEW_PLAIN, INDENT + 2, frame->function, text_base_name(frame->file),
 		   frame->line);
 }
 
@@ -571,23 +564,12 @@ void goroutines_text(struct view_out *o, const struct goroutines *g, bool is_ver
 
 /* ---- JSON ---- */
 
-static void add(struct json_object *o, const char *key, struct json_object *value)
-{
-	/* Fails only when memory is out: the key is then missing. */
-	(void)json_object_object_add(o, key, value);
-}
-
-static struct json_object *number(uint64_t n)
-{
-	return json_object_new_uint64(n);
-}
-
 static struct json_object *stack_states_json(const struct goroutines *g)
 {
 	struct json_object *o = json_object_new_object();
 
 	for (enum census_stack s = CENSUS_STACK_WHOLE; s < CENSUS_STACK_MAX; s++)
-		add(o, stack_state_str(s), number(g->result->stack_states[s]));
+		jsonl_add(o, stack_state_str(s), jsonl_count(g->result->stack_states[s]));
 	return o;
 }
 
@@ -598,27 +580,27 @@ struct json_object *goroutines_json(const struct goroutines *g)
 
 	if (!o)
 		return NULL;
-	add(o, "type", jsonl_text("census"));
-	add(o, "pid", json_object_new_int64(g->pid));
-	add(o, "comm", jsonl_text(g->comm));
-	add(o, "exe", jsonl_name(g->exe));
-	add(o, "go_version", jsonl_name(g->go_version));
-	add(o, "goroutines", number(r->walk.live - r->walk.system));
-	add(o, "system", number(r->walk.system));
-	add(o, "by", jsonl_text(by_str(g->by)));
-	add(o, "groups", number(g->groups->groups.n));
-	add(o, "min_age_s", g->min_age_s > 0 ? jsonl_number(g->min_age_s) : NULL);
-	add(o, "apart_s", g->apart_s > 0 ? jsonl_number(g->apart_s) : NULL);
-	add(o, "left_out", number(g->groups->left_out));
-	add(o, "age_unknown", number(g->groups->age_unknown));
-	add(o, "ungrouped", number(g->groups->ungrouped));
-	add(o, "stacks", stack_states_json(g));
-	add(o, "torn", number(r->walk.torn));
-	add(o, "unread", number(r->walk.unread));
-	add(o, "partial", json_object_new_boolean(r->is_partial));
-	add(o, "read_ms", jsonl_number(seconds_between(r->start_ns, r->end_ns) * 1000));
-	add(o, "read_bytes", number(r->read_bytes));
-	add(o, "schema", json_object_new_int(JSONL_SCHEMA));
+	jsonl_add(o, "type", jsonl_text("census"));
+	jsonl_add(o, "pid", json_object_new_int64(g->pid));
+	jsonl_add(o, "comm", jsonl_text(g->comm));
+	jsonl_add(o, "exe", jsonl_name(g->exe));
+	jsonl_add(o, "go_version", jsonl_name(g->go_version));
+	jsonl_add(o, "goroutines", jsonl_count(r->walk.live - r->walk.system));
+	jsonl_add(o, "system", jsonl_count(r->walk.system));
+	jsonl_add(o, "by", jsonl_text(by_str(g->by)));
+	jsonl_add(o, "groups", jsonl_count(g->groups->groups.n));
+	jsonl_add(o, "min_age_s", g->min_age_s > 0 ? jsonl_number(g->min_age_s) : NULL);
+	jsonl_add(o, "apart_s", g->apart_s > 0 ? jsonl_number(g->apart_s) : NULL);
+	jsonl_add(o, "left_out", jsonl_count(g->groups->left_out));
+	jsonl_add(o, "age_unknown", jsonl_count(g->groups->age_unknown));
+	jsonl_add(o, "ungrouped", jsonl_count(g->groups->ungrouped));
+	jsonl_add(o, "stacks", stack_states_json(g));
+	jsonl_add(o, "torn", jsonl_count(r->walk.torn));
+	jsonl_add(o, "unread", jsonl_count(r->walk.unread));
+	jsonl_add(o, "partial", jsonl_flag(r->is_partial));
+	jsonl_add(o, "read_ms", jsonl_number(seconds_between(r->start_ns, r->end_ns) * 1000));
+	jsonl_add(o, "read_bytes", jsonl_count(r->read_bytes));
+	jsonl_add(o, "schema", json_object_new_int(JSONL_SCHEMA));
 	return o;
 }
 
@@ -627,10 +609,10 @@ static struct json_object *site_json(const struct goroutines *g, const struct ce
 	struct symbol_site site = symbols_site(g->symbols, c->g.gopc);
 	struct json_object *o = json_object_new_object();
 
-	add(o, "function", jsonl_text(is_main(c) ? "runtime.main" : site.function));
-	add(o, "file", is_main(c) ? NULL : jsonl_name(site.file));
-	add(o, "line", is_main(c) ? NULL : json_object_new_int64(site.line));
-	add(o, "start_function", jsonl_text(symbols_start(g->symbols, c->g.startpc)));
+	jsonl_add(o, "function", jsonl_text(is_main(c) ? "runtime.main" : site.function));
+	jsonl_add(o, "file", is_main(c) ? NULL : jsonl_name(site.file));
+	jsonl_add(o, "line", is_main(c) ? NULL : json_object_new_int64(site.line));
+	jsonl_add(o, "start_function", jsonl_text(symbols_start(g->symbols, c->g.startpc)));
 	return o;
 }
 
@@ -661,7 +643,7 @@ static struct json_object *statuses_json(const struct group *group)
 
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
 		if (names[i])
-			add(o, names[i], number(group->by_status[i]));
+			jsonl_add(o, names[i], jsonl_count(group->by_status[i]));
 	}
 	return o;
 }
@@ -682,21 +664,21 @@ struct json_object *goroutines_group_json(const struct goroutines *g, const stru
 
 	if (!o)
 		return NULL;
-	add(o, "type", jsonl_text("group"));
-	add(o, "pid", json_object_new_int64(g->pid));
-	add(o, "count", number(group->count));
-	add(o, "state", jsonl_text(state_of(g, &group->first->g)));
-	add(o, "by_status", statuses_json(group));
-	add(o, "waited_known", number(group->with_waitsince));
-	add(o, "waited_min_s", jsonl_number(age_s(g, group->waitsince_max_ns)));
-	add(o, "waited_max_s", jsonl_number(age_s(g, group->waitsince_min_ns)));
-	add(o, "goid", number(group->first->g.goid));
-	add(o, "goid_min", number(group->goid_min));
-	add(o, "goid_max", number(group->goid_max));
-	add(o, "channel", channel_json(group->first->waits_on));
-	add(o, "site", site_json(g, group->first));
-	add(o, "stack_state", jsonl_text(stack_state_str(group->first->stack_state)));
-	add(o, "stack", stack_json(g, &stack));
+	jsonl_add(o, "type", jsonl_text("group"));
+	jsonl_add(o, "pid", json_object_new_int64(g->pid));
+	jsonl_add(o, "count", jsonl_count(group->count));
+	jsonl_add(o, "state", jsonl_text(state_of(g, &group->first->g)));
+	jsonl_add(o, "by_status", statuses_json(group));
+	jsonl_add(o, "waited_known", jsonl_count(group->with_waitsince));
+	jsonl_add(o, "waited_min_s", jsonl_number(age_s(g, group->waitsince_max_ns)));
+	jsonl_add(o, "waited_max_s", jsonl_number(age_s(g, group->waitsince_min_ns)));
+	jsonl_add(o, "goid", jsonl_count(group->first->g.goid));
+	jsonl_add(o, "goid_min", jsonl_count(group->goid_min));
+	jsonl_add(o, "goid_max", jsonl_count(group->goid_max));
+	jsonl_add(o, "channel", channel_json(group->first->waits_on));
+	jsonl_add(o, "site", site_json(g, group->first));
+	jsonl_add(o, "stack_state", jsonl_text(stack_state_str(group->first->stack_state)));
+	jsonl_add(o, "stack", stack_json(g, &stack));
 	return o;
 }
 

@@ -133,13 +133,6 @@ static void print_gc(struct view_out *o, const struct heap *h)
 
 /* ---- sites ---- */
 
-static const char *base_of(const char *file)
-{
-	const char *slash = strrchr(file, '/');
-
-	return slash ? slash + 1 : file;
-}
-
 struct callers {
 	struct view_out *o;
 	const struct heap_site *site;
@@ -165,7 +158,7 @@ static void print_caller(struct callers *c, const struct symbol_frame *f)
 	if (c->printed >= CALLERS_MAX || !is_news(c, f))
 		return;
 	fprintf(c->o->f, "%*s< ", CALLERS_AT, "");
-	view_place(c->o, VIEW_PLAIN, CALLERS_AT + 2, f->function, base_of(f->file), f->line);
+	view_place(c->o, VIEW_PLAIN, CALLERS_AT + 2, f->function, text_base_name(f->file), f->line);
 	c->last = f->function;
 	c->printed++;
 }
@@ -366,17 +359,6 @@ void heap_text(struct view_out *o, const struct heap *h, bool is_verbose)
 
 /* ---- JSON ---- */
 
-static void add(struct json_object *o, const char *key, struct json_object *value)
-{
-	/* Fails only when memory is out: the key is then missing. */
-	(void)json_object_object_add(o, key, value);
-}
-
-static struct json_object *number(uint64_t n)
-{
-	return json_object_new_uint64(n);
-}
-
 static struct json_object *signed_number(int64_t n)
 {
 	return json_object_new_int64(n);
@@ -388,12 +370,13 @@ static struct json_object *parts_json(const struct heap *h)
 	bool is_closed = memory_is_closed(h->parts);
 	struct part parts[PARTS];
 
-	add(o, "anon_bytes", jsonl_known(h->parts->anon_bytes));
+	jsonl_add(o, "anon_bytes", jsonl_known(h->parts->anon_bytes));
 	list_parts(h->parts, parts);
 	for (size_t i = 0; i < PARTS; i++)
-		add(o, parts[i].key,
-		    parts[i].is_signed ? (is_closed ? json_object_new_int64(parts[i].bytes) : NULL)
-				       : jsonl_known(parts[i].bytes));
+		jsonl_add(o, parts[i].key,
+			  parts[i].is_signed
+				  ? (is_closed ? json_object_new_int64(parts[i].bytes) : NULL)
+				  : jsonl_known(parts[i].bytes));
 	return o;
 }
 
@@ -401,10 +384,10 @@ static struct json_object *rss_json(const struct procfs_memory *m)
 {
 	struct json_object *o = json_object_new_object();
 
-	add(o, "anon_bytes", jsonl_known(m->anon_bytes));
-	add(o, "file_bytes", jsonl_known(m->file_bytes));
-	add(o, "shmem_bytes", jsonl_known(m->shmem_bytes));
-	add(o, "swap_bytes", jsonl_known(m->swap_bytes));
+	jsonl_add(o, "anon_bytes", jsonl_known(m->anon_bytes));
+	jsonl_add(o, "file_bytes", jsonl_known(m->file_bytes));
+	jsonl_add(o, "shmem_bytes", jsonl_known(m->shmem_bytes));
+	jsonl_add(o, "swap_bytes", jsonl_known(m->swap_bytes));
 	return o;
 }
 
@@ -414,15 +397,15 @@ static struct json_object *gc_json(const struct heap *h)
 	struct json_object *o = json_object_new_object();
 	bool has_limit = a->memory_limit_bytes >= 0 && a->memory_limit_bytes < INT64_MAX;
 
-	add(o, "cycles", jsonl_known(a->gc_cycles));
-	add(o, "goal_bytes", jsonl_known(a->heap_goal_bytes));
-	add(o, "percent", jsonl_known(a->gc_percent));
-	add(o, "memory_limit_bytes",
-	    has_limit ? json_object_new_int64(a->memory_limit_bytes) : NULL);
-	add(o, "last_s_ago",
-	    a->last_gc_unix_ns > 0
-		    ? jsonl_number((double)(h->now_unix_ns - a->last_gc_unix_ns) / 1e9)
-		    : NULL);
+	jsonl_add(o, "cycles", jsonl_known(a->gc_cycles));
+	jsonl_add(o, "goal_bytes", jsonl_known(a->heap_goal_bytes));
+	jsonl_add(o, "percent", jsonl_known(a->gc_percent));
+	jsonl_add(o, "memory_limit_bytes",
+		  has_limit ? json_object_new_int64(a->memory_limit_bytes) : NULL);
+	jsonl_add(o, "last_s_ago",
+		  a->last_gc_unix_ns > 0
+			  ? jsonl_number((double)(h->now_unix_ns - a->last_gc_unix_ns) / 1e9)
+			  : NULL);
 	return o;
 }
 
@@ -433,16 +416,16 @@ static struct json_object *profile_json(const struct heap *h)
 	if (!h->profile)
 		return NULL;
 	o = json_object_new_object();
-	add(o, "rate_bytes", jsonl_known(h->profile->rate));
-	add(o, "records", number(h->profile->records.n));
-	add(o, "sites", number(h->sites->sites.n));
-	add(o, "inuse_bytes", signed_number(h->sites->inuse_bytes));
-	add(o, "inuse_objects", signed_number(h->sites->inuse_objects));
-	add(o, "alloc_bytes", signed_number(h->sites->alloc_bytes));
-	add(o, "alloc_objects", signed_number(h->sites->alloc_objects));
-	add(o, "base_bytes", h->base ? signed_number(h->sites->base_bytes) : NULL);
-	add(o, "bad", number(h->profile->bad));
-	add(o, "partial", json_object_new_boolean(h->profile->is_partial));
+	jsonl_add(o, "rate_bytes", jsonl_known(h->profile->rate));
+	jsonl_add(o, "records", jsonl_count(h->profile->records.n));
+	jsonl_add(o, "sites", jsonl_count(h->sites->sites.n));
+	jsonl_add(o, "inuse_bytes", signed_number(h->sites->inuse_bytes));
+	jsonl_add(o, "inuse_objects", signed_number(h->sites->inuse_objects));
+	jsonl_add(o, "alloc_bytes", signed_number(h->sites->alloc_bytes));
+	jsonl_add(o, "alloc_objects", signed_number(h->sites->alloc_objects));
+	jsonl_add(o, "base_bytes", h->base ? signed_number(h->sites->base_bytes) : NULL);
+	jsonl_add(o, "bad", jsonl_count(h->profile->bad));
+	jsonl_add(o, "partial", jsonl_flag(h->profile->is_partial));
 	return o;
 }
 
@@ -453,11 +436,11 @@ static struct json_object *timers_json(const struct heap *h)
 	if (!h->timers)
 		return NULL;
 	o = json_object_new_object();
-	add(o, "total", number(h->timers->total));
-	add(o, "periodic", number(h->timers->periodic));
-	add(o, "functions", number(h->timers->groups.n));
-	add(o, "bad", number(h->timers->bad));
-	add(o, "partial", json_object_new_boolean(h->timers->is_partial));
+	jsonl_add(o, "total", jsonl_count(h->timers->total));
+	jsonl_add(o, "periodic", jsonl_count(h->timers->periodic));
+	jsonl_add(o, "functions", jsonl_count(h->timers->groups.n));
+	jsonl_add(o, "bad", jsonl_count(h->timers->bad));
+	jsonl_add(o, "partial", jsonl_flag(h->timers->is_partial));
 	return o;
 }
 
@@ -467,19 +450,19 @@ struct json_object *heap_json(const struct heap *h)
 
 	if (!o)
 		return NULL;
-	add(o, "type", jsonl_text("heap"));
-	add(o, "pid", json_object_new_int64(h->pid));
-	add(o, "comm", jsonl_text(h->comm));
-	add(o, "exe", jsonl_name(h->exe));
-	add(o, "go_version", jsonl_name(h->go_version));
-	add(o, "rss", rss_json(h->memory));
-	add(o, "memory", parts_json(h));
-	add(o, "gc", gc_json(h));
-	add(o, "profile", profile_json(h));
-	add(o, "why_no_profile", h->profile ? NULL : jsonl_name(h->no_profile));
-	add(o, "timers", timers_json(h));
-	add(o, "read_ms", jsonl_number(h->read_ms));
-	add(o, "schema", json_object_new_int(JSONL_SCHEMA));
+	jsonl_add(o, "type", jsonl_text("heap"));
+	jsonl_add(o, "pid", json_object_new_int64(h->pid));
+	jsonl_add(o, "comm", jsonl_text(h->comm));
+	jsonl_add(o, "exe", jsonl_name(h->exe));
+	jsonl_add(o, "go_version", jsonl_name(h->go_version));
+	jsonl_add(o, "rss", rss_json(h->memory));
+	jsonl_add(o, "memory", parts_json(h));
+	jsonl_add(o, "gc", gc_json(h));
+	jsonl_add(o, "profile", profile_json(h));
+	jsonl_add(o, "why_no_profile", h->profile ? NULL : jsonl_name(h->no_profile));
+	jsonl_add(o, "timers", timers_json(h));
+	jsonl_add(o, "read_ms", jsonl_number(h->read_ms));
+	jsonl_add(o, "schema", json_object_new_int(JSONL_SCHEMA));
 	return o;
 }
 
@@ -504,18 +487,18 @@ struct json_object *heap_site_json(const struct heap *h, const struct heap_site 
 
 	if (!o)
 		return NULL;
-	add(o, "type", jsonl_text("site"));
-	add(o, "pid", json_object_new_int64(h->pid));
-	add(o, "function", jsonl_text(s->function));
-	add(o, "file", jsonl_name(s->file));
-	add(o, "line", s->line ? json_object_new_int64(s->line) : NULL);
-	add(o, "inuse_bytes", signed_number(s->inuse_bytes));
-	add(o, "inuse_objects", signed_number(s->inuse_objects));
-	add(o, "alloc_bytes", signed_number(s->alloc_bytes));
-	add(o, "alloc_objects", signed_number(s->alloc_objects));
-	add(o, "base_bytes", h->base ? signed_number(s->base_bytes) : NULL);
-	add(o, "base_objects", h->base ? signed_number(s->base_objects) : NULL);
-	add(o, "stack", stack_json(h, &s->stack));
+	jsonl_add(o, "type", jsonl_text("site"));
+	jsonl_add(o, "pid", json_object_new_int64(h->pid));
+	jsonl_add(o, "function", jsonl_text(s->function));
+	jsonl_add(o, "file", jsonl_name(s->file));
+	jsonl_add(o, "line", s->line ? json_object_new_int64(s->line) : NULL);
+	jsonl_add(o, "inuse_bytes", signed_number(s->inuse_bytes));
+	jsonl_add(o, "inuse_objects", signed_number(s->inuse_objects));
+	jsonl_add(o, "alloc_bytes", signed_number(s->alloc_bytes));
+	jsonl_add(o, "alloc_objects", signed_number(s->alloc_objects));
+	jsonl_add(o, "base_bytes", h->base ? signed_number(s->base_bytes) : NULL);
+	jsonl_add(o, "base_objects", h->base ? signed_number(s->base_objects) : NULL);
+	jsonl_add(o, "stack", stack_json(h, &s->stack));
 	return o;
 }
 
@@ -526,16 +509,16 @@ struct json_object *heap_timer_json(const struct heap *h, const struct timer_gro
 
 	if (!o)
 		return NULL;
-	add(o, "type", jsonl_text("timer"));
-	add(o, "pid", json_object_new_int64(h->pid));
-	add(o, "function", jsonl_text(function_at(h, t->arg_fn ? t->arg_fn : t->fn)));
-	add(o, "runs", jsonl_text(function_at(h, t->fn)));
-	add(o, "count", number(t->count));
-	add(o, "periodic", json_object_new_boolean(t->is_periodic));
-	add(o, "period_min_s",
-	    t->is_periodic ? jsonl_number((double)t->period_min_ns / 1e9) : NULL);
-	add(o, "period_max_s",
-	    t->is_periodic ? jsonl_number((double)t->period_max_ns / 1e9) : NULL);
-	add(o, "next_s", jsonl_number(next_s));
+	jsonl_add(o, "type", jsonl_text("timer"));
+	jsonl_add(o, "pid", json_object_new_int64(h->pid));
+	jsonl_add(o, "function", jsonl_text(function_at(h, t->arg_fn ? t->arg_fn : t->fn)));
+	jsonl_add(o, "runs", jsonl_text(function_at(h, t->fn)));
+	jsonl_add(o, "count", jsonl_count(t->count));
+	jsonl_add(o, "periodic", jsonl_flag(t->is_periodic));
+	jsonl_add(o, "period_min_s",
+		  t->is_periodic ? jsonl_number((double)t->period_min_ns / 1e9) : NULL);
+	jsonl_add(o, "period_max_s",
+		  t->is_periodic ? jsonl_number((double)t->period_max_ns / 1e9) : NULL);
+	jsonl_add(o, "next_s", jsonl_number(next_s));
 	return o;
 }

@@ -220,16 +220,6 @@ void inspect_text(struct view_out *o, const struct inspect *i, bool is_verbose)
 
 /* ---- JSON ---- */
 
-static void add(struct json_object *o, const char *key, struct json_object *value)
-{
-	(void)json_object_object_add(o, key, value);
-}
-
-static struct json_object *flag(bool b)
-{
-	return json_object_new_boolean(b);
-}
-
 /* Addresses as numbers: programs compute with them. */
 static struct json_object *address(uint64_t va)
 {
@@ -245,18 +235,18 @@ static struct json_object *site_json(const struct inspect *i, enum wire_hook h)
 
 	loc_str(value, i->info->machine, &s->value);
 	loc_str(g, i->info->machine, &s->g);
-	add(o, "hook", jsonl_text(code_hook_name(h)));
-	add(o, "found", flag(is_found));
-	add(o, "why", is_found ? NULL : jsonl_text(s->why));
-	add(o, "function", jsonl_name(s->function));
-	add(o, "offset", is_found ? json_object_new_uint64(s->va - s->func_va) : NULL);
-	add(o, "address", is_found ? address(s->va) : NULL);
-	add(o, "file_offset", is_found ? json_object_new_uint64(s->file_off) : NULL);
-	add(o, "instruction", is_found ? jsonl_text(s->insn) : NULL);
-	add(o, "emulated", is_found ? flag(s->cost == CODE_EMULATED) : NULL);
-	add(o, "value", is_found && value_str(h) ? jsonl_text(value_str(h)) : NULL);
-	add(o, "value_in", is_found ? jsonl_name(value) : NULL);
-	add(o, "g_in", is_found ? jsonl_name(g) : NULL);
+	jsonl_add(o, "hook", jsonl_text(code_hook_name(h)));
+	jsonl_add(o, "found", jsonl_flag(is_found));
+	jsonl_add(o, "why", is_found ? NULL : jsonl_text(s->why));
+	jsonl_add(o, "function", jsonl_name(s->function));
+	jsonl_add(o, "offset", is_found ? json_object_new_uint64(s->va - s->func_va) : NULL);
+	jsonl_add(o, "address", is_found ? address(s->va) : NULL);
+	jsonl_add(o, "file_offset", is_found ? json_object_new_uint64(s->file_off) : NULL);
+	jsonl_add(o, "instruction", is_found ? jsonl_text(s->insn) : NULL);
+	jsonl_add(o, "emulated", is_found ? jsonl_flag(s->cost == CODE_EMULATED) : NULL);
+	jsonl_add(o, "value", is_found && value_str(h) ? jsonl_text(value_str(h)) : NULL);
+	jsonl_add(o, "value_in", is_found ? jsonl_name(value) : NULL);
+	jsonl_add(o, "g_in", is_found ? jsonl_name(g) : NULL);
 	return o;
 }
 
@@ -276,7 +266,8 @@ static struct json_object *offsets_json(const struct inspect *i)
 	for (size_t k = 0; k < offsets_count(); k++) {
 		uint32_t value = i->offsets ? offsets_value(i->offsets, k) : OFFSET_NONE;
 
-		add(o, offsets_name(k), value == OFFSET_NONE ? NULL : json_object_new_int64(value));
+		jsonl_add(o, offsets_name(k),
+			  value == OFFSET_NONE ? NULL : json_object_new_int64(value));
 	}
 	return o;
 }
@@ -289,12 +280,12 @@ static struct json_object *globals_json(const struct inspect *i)
 		const __typeof__(i->globals->global[0]) *f = &i->globals->global[g];
 		struct json_object *one = json_object_new_object();
 
-		add(one, "address", address(f->va));
-		add(one, "score", json_object_new_int(f->score));
-		add(one, "of", json_object_new_int(f->of));
-		add(one, "second", json_object_new_int(f->second));
-		add(one, "why", f->va ? NULL : jsonl_name(f->why));
-		add(o, global_name(g), one);
+		jsonl_add(one, "address", address(f->va));
+		jsonl_add(one, "score", json_object_new_int(f->score));
+		jsonl_add(one, "of", json_object_new_int(f->of));
+		jsonl_add(one, "second", json_object_new_int(f->second));
+		jsonl_add(one, "why", f->va ? NULL : jsonl_name(f->why));
+		jsonl_add(o, global_name(g), one);
 	}
 	return o;
 }
@@ -312,18 +303,18 @@ static void add_identity(struct json_object *o, const struct inspect *i)
 {
 	const struct gobin_info *b = i->info;
 
-	add(o, "name", jsonl_text(i->name));
-	add(o, "go_version", jsonl_name(b->version.text));
-	add(o, "version_from", jsonl_text(b->version_from));
-	add(o, "machine", jsonl_text(machine_str(b->machine)));
-	add(o, "module", jsonl_name(b->module));
-	add(o, "main_package", jsonl_name(b->main_path));
-	add(o, "stripped", flag(b->is_stripped));
-	add(o, "pie", flag(b->is_pie));
-	add(o, "static", flag(b->is_static));
-	add(o, "cgo", flag(b->is_cgo));
-	add(o, "build_id", jsonl_name(b->build_id));
-	add(o, "size_bytes", json_object_new_uint64(b->size));
+	jsonl_add(o, "name", jsonl_text(i->name));
+	jsonl_add(o, "go_version", jsonl_name(b->version.text));
+	jsonl_add(o, "version_from", jsonl_text(b->version_from));
+	jsonl_add(o, "machine", jsonl_text(machine_str(b->machine)));
+	jsonl_add(o, "module", jsonl_name(b->module));
+	jsonl_add(o, "main_package", jsonl_name(b->main_path));
+	jsonl_add(o, "stripped", jsonl_flag(b->is_stripped));
+	jsonl_add(o, "pie", jsonl_flag(b->is_pie));
+	jsonl_add(o, "static", jsonl_flag(b->is_static));
+	jsonl_add(o, "cgo", jsonl_flag(b->is_cgo));
+	jsonl_add(o, "build_id", jsonl_name(b->build_id));
+	jsonl_add(o, "size_bytes", json_object_new_uint64(b->size));
 }
 
 struct json_object *inspect_json(const struct inspect *i)
@@ -335,19 +326,19 @@ struct json_object *inspect_json(const struct inspect *i)
 	if (!o)
 		return NULL;
 	add_identity(o, i);
-	add(o, "pclntab_version", jsonl_text(pclntab_str(b->pclntab_version)));
-	add(o, "pclntab_address", address(b->pclntab_va));
-	add(o, "pclntab_from", jsonl_text(b->pclntab_from));
-	add(o, "functions", json_object_new_uint64(b->functions));
-	add(o, "moduledata_address", i->moduledata ? address(i->moduledata->va) : NULL);
-	add(o, "sites", sites_json(i));
-	add(o, "offsets_from",
-	    i->offsets ? jsonl_text(offsets_source_str(i->offsets_source)) : NULL);
-	add(o, "offsets_confirmed", i->globals ? flag(i->globals->offsets_hold) : NULL);
-	add(o, "offsets", offsets_json(i));
-	add(o, "globals", globals_json(i));
-	add(o, "wait_reasons", wait_reasons_json(i));
-	add(o, "watchable", flag(is_ok));
-	add(o, "why", is_ok ? NULL : jsonl_text(gobin_reason_str(i->reason)));
+	jsonl_add(o, "pclntab_version", jsonl_text(pclntab_str(b->pclntab_version)));
+	jsonl_add(o, "pclntab_address", address(b->pclntab_va));
+	jsonl_add(o, "pclntab_from", jsonl_text(b->pclntab_from));
+	jsonl_add(o, "functions", json_object_new_uint64(b->functions));
+	jsonl_add(o, "moduledata_address", i->moduledata ? address(i->moduledata->va) : NULL);
+	jsonl_add(o, "sites", sites_json(i));
+	jsonl_add(o, "offsets_from",
+		  i->offsets ? jsonl_text(offsets_source_str(i->offsets_source)) : NULL);
+	jsonl_add(o, "offsets_confirmed", i->globals ? jsonl_flag(i->globals->offsets_hold) : NULL);
+	jsonl_add(o, "offsets", offsets_json(i));
+	jsonl_add(o, "globals", globals_json(i));
+	jsonl_add(o, "wait_reasons", wait_reasons_json(i));
+	jsonl_add(o, "watchable", jsonl_flag(is_ok));
+	jsonl_add(o, "why", is_ok ? NULL : jsonl_text(gobin_reason_str(i->reason)));
 	return o;
 }

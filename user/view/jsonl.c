@@ -39,7 +39,17 @@ struct json_object *jsonl_known(int64_t n)
 	return n < 0 ? NULL : json_object_new_int64(n);
 }
 
-static void add(struct json_object *o, const char *key, struct json_object *value)
+struct json_object *jsonl_count(uint64_t n)
+{
+	return json_object_new_uint64(n);
+}
+
+struct json_object *jsonl_flag(bool b)
+{
+	return json_object_new_boolean(b);
+}
+
+void jsonl_add(struct json_object *o, const char *key, struct json_object *value)
 {
 	/* Fails only when memory is out: the key is then missing. */
 	(void)json_object_object_add(o, key, value);
@@ -49,21 +59,11 @@ struct json_object *jsonl_frame(const struct symbol_frame *f)
 {
 	struct json_object *o = json_object_new_object();
 
-	add(o, "function", jsonl_text(f->function));
-	add(o, "file", jsonl_name(f->file));
-	add(o, "line", f->line ? json_object_new_int64(f->line) : NULL);
-	add(o, "inlined", json_object_new_boolean(f->is_inlined));
+	jsonl_add(o, "function", jsonl_text(f->function));
+	jsonl_add(o, "file", jsonl_name(f->file));
+	jsonl_add(o, "line", f->line ? json_object_new_int64(f->line) : NULL);
+	jsonl_add(o, "inlined", jsonl_flag(f->is_inlined));
 	return o;
-}
-
-static struct json_object *count(uint64_t n)
-{
-	return json_object_new_uint64(n);
-}
-
-static struct json_object *flag(bool b)
-{
-	return json_object_new_boolean(b);
 }
 
 static struct json_object *site_place(const struct snapshot_site *s)
@@ -72,10 +72,10 @@ static struct json_object *site_place(const struct snapshot_site *s)
 		return NULL;
 	struct json_object *o = json_object_new_object();
 
-	add(o, "function", jsonl_name(s->function));
-	add(o, "file", jsonl_name(s->file));
-	add(o, "line", json_object_new_int64(s->line));
-	add(o, "start_function", jsonl_name(s->start_function));
+	jsonl_add(o, "function", jsonl_name(s->function));
+	jsonl_add(o, "file", jsonl_name(s->file));
+	jsonl_add(o, "line", json_object_new_int64(s->line));
+	jsonl_add(o, "start_function", jsonl_name(s->start_function));
 	return o;
 }
 
@@ -109,29 +109,28 @@ static struct json_object *finding_of(const struct finding *f)
 		[VERDICT_FILES] = "files",
 	};
 
-	add(o, "kind", jsonl_text(verdict_kind_str(f->kind)));
-	add(o, "confidence", jsonl_number(f->confidence));
-	add(o, "horizon_s", jsonl_number(f->horizon_s));
-	add(o, "site", site_place(f->site));
-	add(o, "first", json_object_new_int64(llround(f->first)));
-	add(o, "last", json_object_new_int64(llround(f->last)));
-	add(o, "per_min", jsonl_number(f->per_min));
-	add(o, "born", is_goroutine ? count(f->born) : NULL);
-	add(o, "died", is_goroutine ? count(f->died) : NULL);
-	add(o, "survivors", is_goroutine ? jsonl_known(f->survivors) : NULL);
-	add(o, "wait_reason", jsonl_text(f->site ? f->site->wait_reason : NULL));
-	add(o, "stack", f->site ? stack_of(f->site->stack, f->site->stack_depth) : NULL);
-	add(o, "evidence", evidence_of(f));
-	add(o, "unit", jsonl_text(units[f->unit]));
-	add(o, "per_min_low", jsonl_number(f->per_min_low));
-	add(o, "per_min_high", jsonl_number(f->per_min_high));
-	add(o, "gcs", is_goroutine ? NULL : count(f->gcs));
-	add(o, "advice", jsonl_name(f->advice));
-	add(o, "creation_stack",
-	    f->site ? stack_of(f->site->creation_stack, f->site->creation_depth) : NULL);
-	add(o, "creation_varies",
-	    f->site && f->site->creation_depth ? json_object_new_boolean(f->site->has_creators)
-					       : NULL);
+	jsonl_add(o, "kind", jsonl_text(verdict_kind_str(f->kind)));
+	jsonl_add(o, "confidence", jsonl_number(f->confidence));
+	jsonl_add(o, "horizon_s", jsonl_number(f->horizon_s));
+	jsonl_add(o, "site", site_place(f->site));
+	jsonl_add(o, "first", json_object_new_int64(llround(f->first)));
+	jsonl_add(o, "last", json_object_new_int64(llround(f->last)));
+	jsonl_add(o, "per_min", jsonl_number(f->per_min));
+	jsonl_add(o, "born", is_goroutine ? jsonl_count(f->born) : NULL);
+	jsonl_add(o, "died", is_goroutine ? jsonl_count(f->died) : NULL);
+	jsonl_add(o, "survivors", is_goroutine ? jsonl_known(f->survivors) : NULL);
+	jsonl_add(o, "wait_reason", jsonl_text(f->site ? f->site->wait_reason : NULL));
+	jsonl_add(o, "stack", f->site ? stack_of(f->site->stack, f->site->stack_depth) : NULL);
+	jsonl_add(o, "evidence", evidence_of(f));
+	jsonl_add(o, "unit", jsonl_text(units[f->unit]));
+	jsonl_add(o, "per_min_low", jsonl_number(f->per_min_low));
+	jsonl_add(o, "per_min_high", jsonl_number(f->per_min_high));
+	jsonl_add(o, "gcs", is_goroutine ? NULL : jsonl_count(f->gcs));
+	jsonl_add(o, "advice", jsonl_name(f->advice));
+	jsonl_add(o, "creation_stack",
+		  f->site ? stack_of(f->site->creation_stack, f->site->creation_depth) : NULL);
+	jsonl_add(o, "creation_varies",
+		  f->site && f->site->creation_depth ? jsonl_flag(f->site->has_creators) : NULL);
 	return o;
 }
 
@@ -148,11 +147,11 @@ static struct json_object *goroutines_of(const struct snapshot_process *p)
 {
 	struct json_object *o = json_object_new_object();
 
-	add(o, "live", jsonl_known(p->live));
-	add(o, "born", count(p->born));
-	add(o, "died", count(p->died));
-	add(o, "at_attach", jsonl_known(p->at_attach));
-	add(o, "system", jsonl_known(p->live_system));
+	jsonl_add(o, "live", jsonl_known(p->live));
+	jsonl_add(o, "born", jsonl_count(p->born));
+	jsonl_add(o, "died", jsonl_count(p->died));
+	jsonl_add(o, "at_attach", jsonl_known(p->at_attach));
+	jsonl_add(o, "system", jsonl_known(p->live_system));
 	return o;
 }
 
@@ -160,19 +159,19 @@ static struct json_object *heap_of(const struct snapshot_process *p)
 {
 	struct json_object *o = json_object_new_object();
 
-	add(o, "live_bytes", jsonl_known(p->heap_live_bytes));
-	add(o, "inuse_bytes", jsonl_known(p->heap_inuse_bytes));
-	add(o, "idle_bytes", jsonl_known(p->heap_idle_bytes));
-	add(o, "released_bytes", jsonl_known(p->heap_released_bytes));
-	add(o, "objects", jsonl_known(p->heap_objects));
-	add(o, "gc_cycles", jsonl_known(p->gc_cycles));
-	add(o, "goal_bytes", jsonl_known(p->heap_goal_bytes));
-	add(o, "total_alloc_bytes", jsonl_known(p->total_alloc_bytes));
-	add(o, "gc_seen", count(p->gc_seen));
-	add(o, "gc_seen_forced", count(p->gc_seen_forced));
-	add(o, "gc_pause_total_ns", jsonl_known(p->gc_pause_total_ns));
-	add(o, "gc_pause_last_ns", jsonl_known(p->gc_pause_last_ns));
-	add(o, "gc_pause_max_ns", jsonl_known(p->gc_pause_max_ns));
+	jsonl_add(o, "live_bytes", jsonl_known(p->heap_live_bytes));
+	jsonl_add(o, "inuse_bytes", jsonl_known(p->heap_inuse_bytes));
+	jsonl_add(o, "idle_bytes", jsonl_known(p->heap_idle_bytes));
+	jsonl_add(o, "released_bytes", jsonl_known(p->heap_released_bytes));
+	jsonl_add(o, "objects", jsonl_known(p->heap_objects));
+	jsonl_add(o, "gc_cycles", jsonl_known(p->gc_cycles));
+	jsonl_add(o, "goal_bytes", jsonl_known(p->heap_goal_bytes));
+	jsonl_add(o, "total_alloc_bytes", jsonl_known(p->total_alloc_bytes));
+	jsonl_add(o, "gc_seen", jsonl_count(p->gc_seen));
+	jsonl_add(o, "gc_seen_forced", jsonl_count(p->gc_seen_forced));
+	jsonl_add(o, "gc_pause_total_ns", jsonl_known(p->gc_pause_total_ns));
+	jsonl_add(o, "gc_pause_last_ns", jsonl_known(p->gc_pause_last_ns));
+	jsonl_add(o, "gc_pause_max_ns", jsonl_known(p->gc_pause_max_ns));
 	return o;
 }
 
@@ -181,17 +180,17 @@ static struct json_object *memory_of(const struct memory_parts *m)
 {
 	struct json_object *o = json_object_new_object();
 
-	add(o, "anon_bytes", jsonl_known(m->anon_bytes));
-	add(o, "live_bytes", jsonl_known(m->live_bytes));
-	add(o, "garbage_bytes", jsonl_known(m->garbage_bytes));
-	add(o, "slack_bytes", jsonl_known(m->slack_bytes));
-	add(o, "free_held_bytes", jsonl_known(m->free_held_bytes));
-	add(o, "lazyfree_bytes", jsonl_known(m->lazyfree_bytes));
-	add(o, "stacks_bytes", jsonl_known(m->stacks_bytes));
-	add(o, "runtime_bytes", jsonl_known(m->runtime_bytes));
-	add(o, "outside_bytes", jsonl_known(m->outside_bytes));
-	add(o, "residue_bytes",
-	    memory_is_closed(m) ? json_object_new_int64(m->residue_bytes) : NULL);
+	jsonl_add(o, "anon_bytes", jsonl_known(m->anon_bytes));
+	jsonl_add(o, "live_bytes", jsonl_known(m->live_bytes));
+	jsonl_add(o, "garbage_bytes", jsonl_known(m->garbage_bytes));
+	jsonl_add(o, "slack_bytes", jsonl_known(m->slack_bytes));
+	jsonl_add(o, "free_held_bytes", jsonl_known(m->free_held_bytes));
+	jsonl_add(o, "lazyfree_bytes", jsonl_known(m->lazyfree_bytes));
+	jsonl_add(o, "stacks_bytes", jsonl_known(m->stacks_bytes));
+	jsonl_add(o, "runtime_bytes", jsonl_known(m->runtime_bytes));
+	jsonl_add(o, "outside_bytes", jsonl_known(m->outside_bytes));
+	jsonl_add(o, "residue_bytes",
+		  memory_is_closed(m) ? json_object_new_int64(m->residue_bytes) : NULL);
 	return o;
 }
 
@@ -199,10 +198,10 @@ static struct json_object *rss_of(const struct snapshot_process *p)
 {
 	struct json_object *o = json_object_new_object();
 
-	add(o, "anon_bytes", jsonl_known(p->rss_bytes[WIRE_RSS_ANON]));
-	add(o, "file_bytes", jsonl_known(p->rss_bytes[WIRE_RSS_FILE]));
-	add(o, "shmem_bytes", jsonl_known(p->rss_bytes[WIRE_RSS_SHMEM]));
-	add(o, "swap_bytes", jsonl_known(p->rss_bytes[WIRE_RSS_SWAP]));
+	jsonl_add(o, "anon_bytes", jsonl_known(p->rss_bytes[WIRE_RSS_ANON]));
+	jsonl_add(o, "file_bytes", jsonl_known(p->rss_bytes[WIRE_RSS_FILE]));
+	jsonl_add(o, "shmem_bytes", jsonl_known(p->rss_bytes[WIRE_RSS_SHMEM]));
+	jsonl_add(o, "swap_bytes", jsonl_known(p->rss_bytes[WIRE_RSS_SWAP]));
 	return o;
 }
 
@@ -223,13 +222,13 @@ static struct json_object *site_of(const struct snapshot_site *s)
 {
 	struct json_object *o = site_place(s);
 
-	add(o, "live", jsonl_known(s->live));
-	add(o, "at_attach", jsonl_known(s->at_attach));
-	add(o, "born", count(s->born));
-	add(o, "died", count(s->died));
-	add(o, "survivors", jsonl_known(s->survivors));
-	add(o, "wait_reason", jsonl_name(s->wait_reason));
-	add(o, "system", flag(s->is_system));
+	jsonl_add(o, "live", jsonl_known(s->live));
+	jsonl_add(o, "at_attach", jsonl_known(s->at_attach));
+	jsonl_add(o, "born", jsonl_count(s->born));
+	jsonl_add(o, "died", jsonl_count(s->died));
+	jsonl_add(o, "survivors", jsonl_known(s->survivors));
+	jsonl_add(o, "wait_reason", jsonl_name(s->wait_reason));
+	jsonl_add(o, "system", jsonl_flag(s->is_system));
 	return o;
 }
 
@@ -252,9 +251,9 @@ static struct json_object *parked_of(const struct snapshot_process *p)
 		struct json_object *r = json_object_new_object();
 		char key[VIEW_NAME_MAX];
 
-		add(r, "waiting", jsonl_known(p->reasons[i].waiting));
-		add(r, "parks", count(p->reasons[i].parks));
-		add(o, view_name(key, p->reasons[i].name), r);
+		jsonl_add(r, "waiting", jsonl_known(p->reasons[i].waiting));
+		jsonl_add(r, "parks", jsonl_count(p->reasons[i].parks));
+		jsonl_add(o, view_name(key, p->reasons[i].name), r);
 	}
 	return o;
 }
@@ -265,7 +264,8 @@ static struct json_object *hooks_of(const struct snapshot_process *p)
 	struct json_object *o = json_object_new_object();
 
 	for (unsigned int h = 0; h < WIRE_HOOK_BOOKED; h++)
-		add(o, code_hook_name(h), p->hooks_on & 1U << h ? count(p->hook_hits[h]) : NULL);
+		jsonl_add(o, code_hook_name(h),
+			  p->hooks_on & 1U << h ? jsonl_count(p->hook_hits[h]) : NULL);
 	return o;
 }
 
@@ -273,11 +273,11 @@ static struct json_object *events_of(const struct snapshot_process *p)
 {
 	struct json_object *o = json_object_new_object();
 
-	add(o, "received", count(p->received));
-	add(o, "sampled_out", count(p->sampled_out));
-	add(o, "lost", count(p->lost));
-	add(o, "bad", count(p->bad));
-	add(o, "stacks_lost", count(p->stacks_lost));
+	jsonl_add(o, "received", jsonl_count(p->received));
+	jsonl_add(o, "sampled_out", jsonl_count(p->sampled_out));
+	jsonl_add(o, "lost", jsonl_count(p->lost));
+	jsonl_add(o, "bad", jsonl_count(p->bad));
+	jsonl_add(o, "stacks_lost", jsonl_count(p->stacks_lost));
 	return o;
 }
 
@@ -287,12 +287,12 @@ static struct json_object *census_of(const struct snapshot_process *p)
 	struct json_object *o = json_object_new_object();
 	bool was_done = p->census_passes && p->census_ns > p->start_ns;
 
-	add(o, "passes", count(p->census_passes));
-	add(o, "corrections", count(p->census_corrections));
-	add(o, "torn", count(p->census_torn));
-	add(o, "unread", count(p->census_unread));
-	add(o, "last_s",
-	    was_done ? jsonl_number((double)(p->census_ns - p->start_ns) / 1e9) : NULL);
+	jsonl_add(o, "passes", jsonl_count(p->census_passes));
+	jsonl_add(o, "corrections", jsonl_count(p->census_corrections));
+	jsonl_add(o, "torn", jsonl_count(p->census_torn));
+	jsonl_add(o, "unread", jsonl_count(p->census_unread));
+	jsonl_add(o, "last_s",
+		  was_done ? jsonl_number((double)(p->census_ns - p->start_ns) / 1e9) : NULL);
 	return o;
 }
 
@@ -305,15 +305,15 @@ static struct json_object *timers_of(const struct snapshot_timers *t)
 	for (size_t i = 0; i < t->n_top; i++) {
 		struct json_object *f = json_object_new_object();
 
-		add(f, "function", jsonl_text(t->top[i].function));
-		add(f, "periodic", flag(t->top[i].is_periodic));
-		add(f, "count", count(t->top[i].count));
+		jsonl_add(f, "function", jsonl_text(t->top[i].function));
+		jsonl_add(f, "periodic", jsonl_flag(t->top[i].is_periodic));
+		jsonl_add(f, "count", jsonl_count(t->top[i].count));
 		json_object_array_add(top, f);
 	}
-	add(o, "total", count(t->total));
-	add(o, "periodic", count(t->periodic));
-	add(o, "partial", flag(t->is_partial));
-	add(o, "top", top);
+	jsonl_add(o, "total", jsonl_count(t->total));
+	jsonl_add(o, "periodic", jsonl_count(t->periodic));
+	jsonl_add(o, "partial", jsonl_flag(t->is_partial));
+	jsonl_add(o, "top", top);
 	return o;
 }
 
@@ -321,9 +321,9 @@ static struct json_object *observer_of(const struct snapshot_observer *own)
 {
 	struct json_object *o = json_object_new_object();
 
-	add(o, "processes_refused", count(own->refused));
-	add(o, "records_malformed", count(own->malformed));
-	add(o, "tasks_lost", count(own->tasks_lost));
+	jsonl_add(o, "processes_refused", jsonl_count(own->refused));
+	jsonl_add(o, "records_malformed", jsonl_count(own->malformed));
+	jsonl_add(o, "tasks_lost", jsonl_count(own->tasks_lost));
 	return o;
 }
 
@@ -332,20 +332,21 @@ static struct json_object *cost_of(const struct snapshot_process *p, double obse
 	struct json_object *o = json_object_new_object();
 	bool is_known = p->cost_s >= 0 && observed_s > 0;
 
-	add(o, "hits", count(p->hits));
-	add(o, "target_cpu_pct", is_known ? jsonl_number(100 * p->cost_s / observed_s) : NULL);
+	jsonl_add(o, "hits", jsonl_count(p->hits));
+	jsonl_add(o, "target_cpu_pct",
+		  is_known ? jsonl_number(100 * p->cost_s / observed_s) : NULL);
 	return o;
 }
 
 static void add_identity(struct json_object *o, const struct snapshot_process *p)
 {
-	add(o, "pid", json_object_new_int64(p->pid));
-	add(o, "comm", jsonl_text(p->comm));
-	add(o, "exe", jsonl_name(p->exe));
-	add(o, "go_version", jsonl_name(p->go_version));
-	add(o, "stripped", flag(p->is_stripped));
-	add(o, "container", jsonl_name(p->container));
-	add(o, "pod", jsonl_name(p->pod));
+	jsonl_add(o, "pid", json_object_new_int64(p->pid));
+	jsonl_add(o, "comm", jsonl_text(p->comm));
+	jsonl_add(o, "exe", jsonl_name(p->exe));
+	jsonl_add(o, "go_version", jsonl_name(p->go_version));
+	jsonl_add(o, "stripped", jsonl_flag(p->is_stripped));
+	jsonl_add(o, "container", jsonl_name(p->container));
+	jsonl_add(o, "pod", jsonl_name(p->pod));
 }
 
 struct json_object *jsonl_process(const struct snapshot_process *p, const struct verdict *v)
@@ -356,33 +357,33 @@ struct json_object *jsonl_process(const struct snapshot_process *p, const struct
 	if (!o)
 		return NULL;
 	add_identity(o, p);
-	add(o, "observed_s", jsonl_number(observed_s));
-	add(o, "verdict", jsonl_text(verdict_kind_str(v->kind)));
-	add(o, "goroutines", goroutines_of(p));
-	add(o, "heap", heap_of(p));
-	add(o, "rss", rss_of(p));
-	add(o, "stacks_bytes", jsonl_known(p->stacks_bytes));
-	add(o, "off_heap_bytes", jsonl_known(p->off_heap_bytes));
-	add(o, "memory", memory_of(&p->memory));
-	add(o, "fds", jsonl_known(p->fds));
-	add(o, "limit_bytes", jsonl_known(p->limit_bytes));
-	add(o, "oom_in_s", oom_in(p, v));
-	add(o, "findings", findings_of(v));
-	add(o, "events", events_of(p));
-	add(o, "cost", cost_of(p, observed_s));
-	add(o, "schema", json_object_new_int(JSONL_SCHEMA));
-	add(o, "summary", jsonl_text(v->summary));
-	add(o, "module", jsonl_name(p->module));
-	add(o, "exited", flag(p->has_exited));
-	add(o, "exit_code", jsonl_known(p->has_exited ? p->exit_code : -1));
-	add(o, "sites", sites_of(p));
-	add(o, "sites_folded", count(p->sites_folded));
-	add(o, "parked", parked_of(p));
-	add(o, "hooks", hooks_of(p));
-	add(o, "census", census_of(p));
-	add(o, "timers", timers_of(p->timers));
-	add(o, "oom_killed", flag(p->is_oom_victim));
-	add(o, "observer", observer_of(&p->observer));
+	jsonl_add(o, "observed_s", jsonl_number(observed_s));
+	jsonl_add(o, "verdict", jsonl_text(verdict_kind_str(v->kind)));
+	jsonl_add(o, "goroutines", goroutines_of(p));
+	jsonl_add(o, "heap", heap_of(p));
+	jsonl_add(o, "rss", rss_of(p));
+	jsonl_add(o, "stacks_bytes", jsonl_known(p->stacks_bytes));
+	jsonl_add(o, "off_heap_bytes", jsonl_known(p->off_heap_bytes));
+	jsonl_add(o, "memory", memory_of(&p->memory));
+	jsonl_add(o, "fds", jsonl_known(p->fds));
+	jsonl_add(o, "limit_bytes", jsonl_known(p->limit_bytes));
+	jsonl_add(o, "oom_in_s", oom_in(p, v));
+	jsonl_add(o, "findings", findings_of(v));
+	jsonl_add(o, "events", events_of(p));
+	jsonl_add(o, "cost", cost_of(p, observed_s));
+	jsonl_add(o, "schema", json_object_new_int(JSONL_SCHEMA));
+	jsonl_add(o, "summary", jsonl_text(v->summary));
+	jsonl_add(o, "module", jsonl_name(p->module));
+	jsonl_add(o, "exited", jsonl_flag(p->has_exited));
+	jsonl_add(o, "exit_code", jsonl_known(p->has_exited ? p->exit_code : -1));
+	jsonl_add(o, "sites", sites_of(p));
+	jsonl_add(o, "sites_folded", jsonl_count(p->sites_folded));
+	jsonl_add(o, "parked", parked_of(p));
+	jsonl_add(o, "hooks", hooks_of(p));
+	jsonl_add(o, "census", census_of(p));
+	jsonl_add(o, "timers", timers_of(p->timers));
+	jsonl_add(o, "oom_killed", jsonl_flag(p->is_oom_victim));
+	jsonl_add(o, "observer", observer_of(&p->observer));
 	return o;
 }
 

@@ -29,6 +29,10 @@ struct json_object *jsonl_text(const char *s); /* scrubbed; null for NULL */
 struct json_object *jsonl_name(const char *s); /* the same; null for "" too */
 struct json_object *jsonl_number(double d); /* at most three decimals; null if not finite */
 struct json_object *jsonl_known(int64_t n); /* null if negative */
+struct json_object *jsonl_count(uint64_t n);
+struct json_object *jsonl_flag(bool b);
+/* Takes value, also NULL, which is null. */
+void jsonl_add(struct json_object *o, const char *key, struct json_object *value);
 struct symbol_frame;
 struct json_object *jsonl_frame(const struct symbol_frame *f);
 

@@ -132,17 +132,10 @@ void span_sites_release(struct span_sites *s)
 
 /* ---- text ---- */
 
-static const char *base_of(const char *file)
-{
-	const char *slash = strrchr(file, '/');
-
-	return slash ? slash + 1 : file;
-}
-
 static void print_caller(struct view_out *o, const struct symbol_frame *f)
 {
 	fprintf(o->f, "%*s< ", LEAD, "");
-	view_place(o, VIEW_PLAIN, LEAD + 2, f->function, base_of(f->file), f->line);
+	view_place(o, VIEW_PLAIN, LEAD + 2, f->function, text_base_name(f->file), f->line);
 }
 
 /* The frames past the site's own. */
@@ -301,35 +294,25 @@ void spans_text(struct view_out *o, const struct spans_view *v, bool is_verbose)
 
 /* ---- JSON ---- */
 
-static void add(struct json_object *o, const char *key, struct json_object *value)
-{
-	(void)json_object_object_add(o, key, value);
-}
-
-static struct json_object *number(uint64_t n)
-{
-	return json_object_new_uint64(n);
-}
-
 static void add_held(struct json_object *o, const struct spans_held *h)
 {
-	add(o, "inuse_bytes", number(h->bytes));
-	add(o, "inuse_spans", number(h->spans));
-	add(o, "error_bytes", number((uint64_t)h->error_bytes));
-	add(o, "large_bytes", number(h->large_bytes));
-	add(o, "large_objects", number(h->large_spans));
-	add(o, "alloc_bytes", number(h->alloc_bytes));
-	add(o, "alloc_spans", number(h->alloc_spans));
+	jsonl_add(o, "inuse_bytes", jsonl_count(h->bytes));
+	jsonl_add(o, "inuse_spans", jsonl_count(h->spans));
+	jsonl_add(o, "error_bytes", jsonl_count((uint64_t)h->error_bytes));
+	jsonl_add(o, "large_bytes", jsonl_count(h->large_bytes));
+	jsonl_add(o, "large_objects", jsonl_count(h->large_spans));
+	jsonl_add(o, "alloc_bytes", jsonl_count(h->alloc_bytes));
+	jsonl_add(o, "alloc_spans", jsonl_count(h->alloc_spans));
 }
 
 static struct json_object *cost_json(const struct spans_result *r)
 {
 	struct json_object *o = json_object_new_object();
 
-	add(o, "hits", number(r->hits));
-	add(o, "hits_per_s", jsonl_number(hits_per_s(r)));
-	add(o, "hit_ns", r->knows_run_ns ? jsonl_number(r->hit_ns) : NULL);
-	add(o, "target_cpu_pct", r->knows_run_ns ? jsonl_number(cost_pct(r)) : NULL);
+	jsonl_add(o, "hits", jsonl_count(r->hits));
+	jsonl_add(o, "hits_per_s", jsonl_number(hits_per_s(r)));
+	jsonl_add(o, "hit_ns", r->knows_run_ns ? jsonl_number(r->hit_ns) : NULL);
+	jsonl_add(o, "target_cpu_pct", r->knows_run_ns ? jsonl_number(cost_pct(r)) : NULL);
 	return o;
 }
 
@@ -340,24 +323,24 @@ struct json_object *spans_json(const struct spans_view *v)
 
 	if (!o)
 		return NULL;
-	add(o, "type", jsonl_text("spans"));
-	add(o, "pid", json_object_new_int64(v->pid));
-	add(o, "comm", jsonl_text(v->comm));
-	add(o, "exe", jsonl_name(v->exe));
-	add(o, "go_version", jsonl_name(v->go_version));
-	add(o, "observed_s", jsonl_number(v->result->seconds));
-	add(o, "ended", json_object_new_boolean(v->result->has_ended));
+	jsonl_add(o, "type", jsonl_text("spans"));
+	jsonl_add(o, "pid", json_object_new_int64(v->pid));
+	jsonl_add(o, "comm", jsonl_text(v->comm));
+	jsonl_add(o, "exe", jsonl_name(v->exe));
+	jsonl_add(o, "go_version", jsonl_name(v->go_version));
+	jsonl_add(o, "observed_s", jsonl_number(v->result->seconds));
+	jsonl_add(o, "ended", jsonl_flag(v->result->has_ended));
 	add_held(o, &v->result->total);
-	add(o, "sites", number(v->sites->sites.n));
-	add(o, "one_in", number(UINT64_C(1) << v->result->shift));
-	add(o, "kept", number(c->kept));
-	add(o, "sampled_out", number(c->sampled_out));
-	add(o, "lost", number(c->spans_full));
-	add(o, "lost_bytes", number(c->spans_full_pages * SPANS_PAGE_BYTES));
-	add(o, "stacks_lost", number(c->sites_full));
-	add(o, "bad", number(c->bad));
-	add(o, "cost", cost_json(v->result));
-	add(o, "schema", json_object_new_int(JSONL_SCHEMA));
+	jsonl_add(o, "sites", jsonl_count(v->sites->sites.n));
+	jsonl_add(o, "one_in", jsonl_count(UINT64_C(1) << v->result->shift));
+	jsonl_add(o, "kept", jsonl_count(c->kept));
+	jsonl_add(o, "sampled_out", jsonl_count(c->sampled_out));
+	jsonl_add(o, "lost", jsonl_count(c->spans_full));
+	jsonl_add(o, "lost_bytes", jsonl_count(c->spans_full_pages * SPANS_PAGE_BYTES));
+	jsonl_add(o, "stacks_lost", jsonl_count(c->sites_full));
+	jsonl_add(o, "bad", jsonl_count(c->bad));
+	jsonl_add(o, "cost", cost_json(v->result));
+	jsonl_add(o, "schema", json_object_new_int(JSONL_SCHEMA));
 	return o;
 }
 
@@ -382,13 +365,13 @@ struct json_object *spans_site_json(const struct spans_view *v, const struct spa
 
 	if (!o)
 		return NULL;
-	add(o, "type", jsonl_text("span_site"));
-	add(o, "pid", json_object_new_int64(v->pid));
-	add(o, "function", jsonl_text(s->function));
-	add(o, "file", jsonl_name(s->file));
-	add(o, "line", s->line ? json_object_new_int64(s->line) : NULL);
+	jsonl_add(o, "type", jsonl_text("span_site"));
+	jsonl_add(o, "pid", json_object_new_int64(v->pid));
+	jsonl_add(o, "function", jsonl_text(s->function));
+	jsonl_add(o, "file", jsonl_name(s->file));
+	jsonl_add(o, "line", s->line ? json_object_new_int64(s->line) : NULL);
 	add_held(o, &s->held);
-	add(o, "stack", stack_json(v, &v->result->records.items[s->record]));
+	jsonl_add(o, "stack", stack_json(v, &v->result->records.items[s->record]));
 	return o;
 }
 
