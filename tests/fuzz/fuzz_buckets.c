@@ -10,53 +10,12 @@
 #include "base/bytes.h"
 #include "census/buckets.h"
 #include "census/timers.h"
+#include "hostile.h"
 
-#define LOW    0x400000u
-#define HIGH   0xc000000000u
 #define BUDGET (8u << 20)
 #define PAGE   4096
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-struct hostile {
-	uint8_t *bytes;
-	size_t size;
-	uint32_t seed;
-	bool is_restless;
-};
-
-static uint32_t next(struct hostile *h)
-{
-	h->seed = h->seed * 1664525 + 1013904223;
-	return h->seed >> 8;
-}
-
-/* Whole pages can be read: what is behind the input is zero. */
-static int hostile_read(void *arg, struct mem_range *ranges, size_t n)
-{
-	struct hostile *h = arg;
-
-	if (n > MEM_BATCH_MAX)
-		abort();
-	for (size_t i = 0; i < n; i++) {
-		uint64_t at = ranges[i].addr >= HIGH ? ranges[i].addr - HIGH : ranges[i].addr - LOW;
-
-		ranges[i].ok = at <= h->size && ranges[i].size <= h->size - at;
-		if (h->is_restless && next(h) % 16 == 0)
-			h->bytes[next(h) % h->size] = (uint8_t)next(h);
-		if (h->is_restless && next(h) % 64 == 0)
-			ranges[i].ok = false;
-		if (ranges[i].ok)
-			memcpy(ranges[i].buf, h->bytes + at, ranges[i].size);
-	}
-	return 0;
-}
-
-static bool is_go_func(uint64_t pc, void *arg)
-{
-	(void)arg;
-	return pc & 1;
-}
 
 static void check_record(const struct heap_profile *p, const struct heap_record *r)
 {
@@ -95,7 +54,7 @@ static void try_heap(struct hostile *h, const struct offsets *o)
 static void try_timers(struct hostile *h, const struct offsets *o)
 {
 	struct mem m = { .read_many = hostile_read, .arg = h, .budget_bytes = BUDGET };
-	struct timers_source src = { LOW + 16, o, is_go_func, NULL };
+	struct timers_source src = { LOW + 16, o, hostile_is_odd, NULL };
 	struct timers t;
 	uint64_t total = 0;
 
@@ -162,6 +121,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 		memcpy(&o, bytes_take(&b, n), n);
 	}
+	/* Whole pages can be read: what is behind the input is zero. */
 	h.size = (bytes_left(&b) / PAGE + 1) * PAGE;
 	h.bytes = calloc(1, h.size);
 	if (!h.bytes)

@@ -11,54 +11,12 @@
 #include "census/census.h"
 #include "census/group.h"
 #include "census/unwind.h"
+#include "hostile.h"
 
-#define LOW    0x400000u
-#define HIGH   0xc000000000u
 #define BUDGET (8u << 20)
 #define PASSES 4
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-struct hostile {
-	uint8_t *bytes;
-	size_t size;
-	uint32_t seed;
-	bool is_restless;
-	uint64_t read;
-};
-
-static uint32_t next(struct hostile *h)
-{
-	h->seed = h->seed * 1664525 + 1013904223;
-	return h->seed >> 8;
-}
-
-static int hostile_read(void *arg, struct mem_range *ranges, size_t n)
-{
-	struct hostile *h = arg;
-
-	if (n > MEM_BATCH_MAX)
-		abort();
-	for (size_t i = 0; i < n; i++) {
-		uint64_t at = ranges[i].addr >= HIGH ? ranges[i].addr - HIGH : ranges[i].addr - LOW;
-
-		h->read += ranges[i].size;
-		ranges[i].ok = at <= h->size && ranges[i].size <= h->size - at;
-		if (h->is_restless && next(h) % 16 == 0)
-			h->bytes[next(h) % h->size] = (uint8_t)next(h);
-		if (h->is_restless && next(h) % 64 == 0)
-			ranges[i].ok = false;
-		if (ranges[i].ok)
-			memcpy(ranges[i].buf, h->bytes + at, ranges[i].size);
-	}
-	return 0;
-}
-
-static bool is_odd(uint64_t startpc, void *arg)
-{
-	(void)arg;
-	return startpc & 1;
-}
 
 /* Any small pc is a place; its low bits say which kind and how large the frame is. */
 static int lookup(uint64_t pc, void *arg, struct unwind_pc *ret)
@@ -107,7 +65,7 @@ static void check_groups(const struct census *c)
 
 static void try_census(struct hostile *h, const struct offsets *o)
 {
-	const struct walk_source src = { LOW, o, is_odd, NULL, LOW + 24, LOW + 32 };
+	const struct walk_source src = { LOW, o, hostile_is_odd, NULL, LOW + 24, LOW + 32 };
 	const struct unwind_code code = { lookup, NULL };
 	const struct mem m = { .read_many = hostile_read, .arg = h };
 	const struct census_opts opts = { .want_stacks = true, .budget_bytes = BUDGET };

@@ -10,52 +10,11 @@
 #include "base/bytes.h"
 #include "census/account.h"
 #include "census/walk.h"
+#include "hostile.h"
 
-#define LOW    0x400000u
-#define HIGH   0xc000000000u
 #define BUDGET (8u << 20)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-struct hostile {
-	uint8_t *bytes;
-	size_t size;
-	uint32_t seed;
-	bool is_restless;
-	uint64_t given;
-};
-
-static uint32_t next(struct hostile *h)
-{
-	h->seed = h->seed * 1664525 + 1013904223;
-	return h->seed >> 8;
-}
-
-static int hostile_read(void *arg, struct mem_range *ranges, size_t n)
-{
-	struct hostile *h = arg;
-
-	if (n > MEM_BATCH_MAX)
-		abort();
-	for (size_t i = 0; i < n; i++) {
-		uint64_t at = ranges[i].addr >= HIGH ? ranges[i].addr - HIGH : ranges[i].addr - LOW;
-
-		ranges[i].ok = at <= h->size && ranges[i].size <= h->size - at;
-		if (h->is_restless && next(h) % 16 == 0)
-			h->bytes[next(h) % h->size] = (uint8_t)next(h);
-		if (h->is_restless && next(h) % 64 == 0)
-			ranges[i].ok = false;
-		if (ranges[i].ok)
-			memcpy(ranges[i].buf, h->bytes + at, ranges[i].size);
-	}
-	return 0;
-}
-
-static bool is_odd(uint64_t startpc, void *arg)
-{
-	(void)arg;
-	return startpc & 1;
-}
 
 static void take(const struct walk_goroutine *g, void *arg)
 {
@@ -69,7 +28,7 @@ static void take(const struct walk_goroutine *g, void *arg)
 static void try_walk(struct hostile *h, const struct offsets *o, uint64_t allgs)
 {
 	struct mem m = { .read_many = hostile_read, .arg = h, .budget_bytes = BUDGET };
-	struct walk_source src = { allgs, o, is_odd, NULL, 0, 0 };
+	struct walk_source src = { allgs, o, hostile_is_odd, NULL, 0, 0 };
 	struct walk_result r;
 
 	if (!walk_source_run(&m, &src, take, h, &r) && (r.live != h->given || r.system > r.live))
