@@ -40,7 +40,7 @@ static void try_walk(struct hostile *h, const struct offsets *o, uint64_t allgs)
 static void try_account(struct hostile *h, const struct offsets *o, uint64_t base)
 {
 	struct mem m = { .read_many = hostile_read, .arg = h, .budget_bytes = BUDGET };
-	struct account_source src = { base, base, base, o };
+	struct account_source src = { base, base, base, o, base, 27 };
 	struct account a;
 
 	if (!account_source_read(&m, &src, &a) &&
