@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "model/process.h"
+#include "model/picture.h"
 #include "simulate.h"
 
 #define S NSEC_PER_SEC
@@ -35,7 +35,7 @@ static void count(struct process *p, unsigned int site, uint64_t births, uint64_
 
 static void picture(struct process *p, struct snapshot_process *ret)
 {
-	assert_int_equal(process_snapshot(p, p->tick_ns, ret), 0);
+	assert_int_equal(picture_take(p, p->tick_ns, ret), 0);
 }
 
 static void picture_free(struct snapshot_process *s)
@@ -407,7 +407,7 @@ static void test_exit(void **state)
 	assert_int_equal(process_tick(p, 1003 * S), 0);
 	count(p, 1, 99, 0);
 	assert_int_equal(process_tick(p, 1004 * S), 0);
-	assert_int_equal(process_snapshot(p, 1010 * S, &snap), 0);
+	assert_int_equal(picture_take(p, 1010 * S, &snap), 0);
 	assert_true(snap.has_exited && snap.exit_code == 256 && snap.is_oom_victim);
 	assert_true(snap.now_ns == 1002 * S);
 	assert_int_equal(series_count(snap.sites[0].live_series), 3);

@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "model/picture.h"
 #include "model/recount.h"
 #include "simulate.h"
 
@@ -80,7 +81,7 @@ static struct snapshot_process picture(struct process *p)
 	struct snapshot_process snap;
 
 	assert_int_equal(process_tick(p, p->tick_ns + S), 0);
-	assert_int_equal(process_snapshot(p, p->tick_ns, &snap), 0);
+	assert_int_equal(picture_take(p, p->tick_ns, &snap), 0);
 	return snap;
 }
 

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 #include "base/log.h"
-#include "model/process.h"
+#include "model/picture.h"
 #include "model/recount.h"
 
 #define SITES_DEFAULT 1024
@@ -201,7 +201,7 @@ int model_snapshot(struct model *m, uint64_t now_ns, struct snapshot **ret)
 	int err = s->processes ? 0 : -ENOMEM;
 
 	HASH_ITER (hh, m->processes, p, next) {
-		err = err ? err : process_snapshot(p, now_ns, &s->processes[s->n++]);
+		err = err ? err : picture_take(p, now_ns, &s->processes[s->n++]);
 	}
 	if (err) {
 		snapshot_free(s);

@@ -397,7 +397,7 @@ void process_counters(struct process *p, const struct wire_state *s)
 			p->rss_bytes[i] = s->rss_bytes[i];
 }
 
-static uint64_t hook_hits(const struct process *p, int hook)
+uint64_t process_hook_hits(const struct process *p, int hook)
 {
 	return p->state.streamed[hook] + p->state.sampled_out[hook] + p->state.lost[hook] +
 	       p->state.bad[hook];
@@ -463,7 +463,7 @@ static bool is_smaller(const struct site *a, const struct site *b)
  */
 static double hits_per_record(const struct process *p, int hook, double by_goid)
 {
-	double hits = (double)(hook_hits(p, hook) - p->tick_hits[hook]);
+	double hits = (double)(process_hook_hits(p, hook) - p->tick_hits[hook]);
 	double streamed = (double)(p->state.streamed[hook] - p->tick_streamed[hook]);
 	double chosen = streamed + (double)(p->state.lost[hook] - p->tick_lost[hook]);
 
@@ -480,7 +480,7 @@ static void tick_scale(struct process *p, struct ages_scale *ret)
 	for (int i = 0; i < WIRE_HOOK_BOOKED; i++) {
 		p->tick_streamed[i] = p->state.streamed[i];
 		p->tick_lost[i] = p->state.lost[i];
-		p->tick_hits[i] = hook_hits(p, i);
+		p->tick_hits[i] = process_hook_hits(p, i);
 	}
 }
 
@@ -505,7 +505,7 @@ static int tick_sites(struct process *p, uint64_t now_ns, double *ret_births)
 	return ret;
 }
 
-static int64_t process_live(struct process *p, int64_t *ret_system)
+int64_t process_live(struct process *p, int64_t *ret_system)
 {
 	int64_t live = 0, system = 0;
 
@@ -526,7 +526,7 @@ static int tick_marks(struct process *p, uint64_t now_ns)
 	p->tick_gc_cycles = cycles;
 	if (p->has_state && p->state.mark_end_ns > p->last_mark_ns)
 		return mark_end(p, p->state.mark_end_ns, (int64_t)p->state.heap_live);
-	if (p->marks || hook_hits(p, WIRE_HOOK_MARK_END) || marked < 0 || cycles <= 0)
+	if (p->marks || process_hook_hits(p, WIRE_HOOK_MARK_END) || marked < 0 || cycles <= 0)
 		return 0;
 	p->heap_live_bytes = marked;
 	return is_new ? mark_end(p, now_ns, marked) : 0;
@@ -581,210 +581,4 @@ int process_tick(struct process *p, uint64_t now_ns)
 		err = series3_add(&p->births, now_ns, births / dt);
 	p->tick_ns = MAX(p->tick_ns, now_ns);
 	return err;
-}
-
-/* ---- the picture ---- */
-
-static int site_order(const void *pa, const void *pb)
-{
-	const struct snapshot_site *a = pa, *b = pb;
-
-	if (a->live != b->live)
-		return a->live < b->live ? 1 : -1;
-	if (a->born != b->born)
-		return a->born < b->born ? 1 : -1;
-	return a->gopc < b->gopc ? -1 : a->gopc > b->gopc;
-}
-
-static int snapshot_sites(struct process *p, uint64_t now_ns, struct snapshot_process *ret)
-{
-	size_t max = HASH_COUNT(p->sites) + 1, n = 0;
-	struct snapshot_site *sites = calloc(max, sizeof(*sites));
-
-	if (!sites)
-		return -ENOMEM;
-	ret->sites = sites;
-	for_each_site(p, s)
-	{
-		int err = site_frames(s, &p->resolver);
-
-		if (err)
-			return err;
-		site_snapshot(s, &p->resolver, p->is_park_watched, now_ns, &sites[n]);
-		recount_snapshot(p, s, &sites[n++].before);
-		if (s->is_system)
-			continue;
-		ret->at_attach += s->base > 0 ? s->base : 0;
-		ret->born += s->born;
-		ret->died += s->died;
-	}
-	ret->n_sites = n;
-	qsort(sites, n, sizeof(*sites), site_order);
-	return 0;
-}
-
-static int reason_order(const void *pa, const void *pb)
-{
-	const struct snapshot_reason *a = pa, *b = pb;
-
-	if (a->waiting != b->waiting)
-		return a->waiting < b->waiting ? 1 : -1;
-	if (a->parks != b->parks)
-		return a->parks < b->parks ? 1 : -1;
-	return strcmp(a->name, b->name);
-}
-
-/* Whether its parks and wake-ups are all counted, so that the counts say who waits now. */
-static bool is_counted(const struct process *p, const char *reason)
-{
-	return p->is_park_watched && site_reason_is_counted(reason);
-}
-
-/* Adds one site's count of a reason; by_reason holds the index of each known number. */
-static void add_reason(struct process *p, const struct site *s, const struct site_reason *r,
-		       uint32_t *numbers, struct snapshot_reason *rows, size_t *n)
-{
-	size_t i = 0;
-
-	/* A wake-up alone: it was parked before the observation, and no more is known. */
-	if (!r->parks && !r->census)
-		return;
-	while (i < *n && numbers[i] != r->reason)
-		i++;
-	if (i == SNAPSHOT_REASONS_MAX)
-		return;
-	const char *name = p->resolver.reason(p->resolver.arg, r->reason);
-
-	if (i == *n) {
-		numbers[i] = r->reason;
-		if (name)
-			snprintf(p->reason_name[i], sizeof(p->reason_name[i]), "%s", name);
-		else
-			snprintf(p->reason_name[i], sizeof(p->reason_name[i]), "reason %u",
-				 r->reason);
-		rows[i].name = p->reason_name[i];
-		rows[i].waiting = p->has_census || is_counted(p, name) ? 0 : -1;
-		(*n)++;
-	}
-	rows[i].parks += r->parks;
-	if (rows[i].waiting >= 0)
-		rows[i].waiting += site_waiting(s, r, is_counted(p, name));
-}
-
-static int snapshot_reasons(struct process *p, struct snapshot_process *ret)
-{
-	uint32_t numbers[SNAPSHOT_REASONS_MAX];
-	struct snapshot_reason *rows = calloc(SNAPSHOT_REASONS_MAX, sizeof(*rows));
-	size_t n = 0;
-
-	if (!rows)
-		return -ENOMEM;
-	ret->reasons = rows;
-	for_each_site(p, s) vec_for_each (&s->reasons, r) add_reason(p, s, r, numbers, rows, &n);
-	ret->n_reasons = n;
-	qsort(rows, n, sizeof(*rows), reason_order);
-	return 0;
-}
-
-static void snapshot_cost(const struct process *p, struct snapshot_process *ret)
-{
-	ret->received = p->received;
-	ret->hooks_on = p->hooks_on;
-	ret->stacks_lost = p->state.stacks_lost;
-	ret->cost_s = -1;
-	ret->target_cpu_s = p->cpu_s >= 0 ? p->cpu_s - p->first_cpu_s : -1;
-	for (int i = 0; i < WIRE_HOOK_BOOKED; i++) {
-		ret->hook_hits[i] = hook_hits(p, i);
-		ret->hits += ret->hook_hits[i];
-		if (i > WIRE_HOOK_READY)
-			continue;
-		ret->sampled_out += p->state.sampled_out[i];
-		ret->lost += p->state.lost[i];
-		ret->bad += p->state.bad[i];
-	}
-}
-
-static uint64_t rise(int64_t from, int64_t to)
-{
-	return from >= 0 && to > from ? (uint64_t)(to - from) : 0;
-}
-
-static void snapshot_memory(const struct process *p, struct snapshot_process *ret)
-{
-	const struct account *a = &p->account;
-
-	ret->heap_live_bytes = p->heap_live_bytes;
-	ret->heap_inuse_bytes = a->heap_inuse_bytes;
-	ret->heap_idle_bytes = a->heap_idle_bytes;
-	ret->heap_released_bytes = a->heap_released_bytes;
-	ret->heap_objects = a->heap_objects;
-	ret->heap_goal_bytes = a->heap_goal_bytes;
-	ret->total_alloc_bytes = a->total_alloc_bytes;
-	ret->stacks_bytes = a->stacks_inuse_bytes;
-	ret->gc_cycles = a->gc_cycles;
-	ret->gc_pause_last_ns = a->gc_pause_last_ns;
-	ret->gc_pause_max_ns = a->gc_pause_max_ns;
-	ret->gc_pause_total_ns = a->gc_pause_total_ns;
-	ret->memory_limit_bytes = a->memory_limit_bytes;
-	ret->gc_percent = a->gc_percent;
-	ret->gc_seen = MAX(p->marks, hook_hits(p, WIRE_HOOK_MARK_END));
-	if (!ret->gc_seen)
-		ret->gc_seen = rise(p->first_account.gc_cycles, a->gc_cycles);
-	ret->gc_seen_forced = rise(p->first_account.forced_gc_cycles, a->forced_gc_cycles);
-	memcpy(ret->rss_bytes, p->rss_bytes, sizeof(ret->rss_bytes));
-	memory_readings_split(&p->readings, &ret->memory);
-	ret->off_heap_bytes = ret->memory.outside_bytes;
-	ret->fds = p->fds;
-	ret->sockets = p->sockets;
-	ret->timers = p->has_timers ? &p->timers : NULL;
-	ret->limit_bytes = p->limit_bytes;
-	ret->cgroup_current_bytes = p->cgroup_current_bytes;
-}
-
-static void snapshot_series(const struct process *p, struct snapshot_process *ret)
-{
-	ret->live_series = &p->live;
-	ret->heap_live_series = &p->heap_live;
-	ret->heap_inuse_series = &p->heap_inuse;
-	ret->rss_anon_series = &p->rss_anon;
-	ret->birth_series = &p->births;
-	ret->alloc_series = &p->alloc;
-	ret->fds_series = &p->fds_series;
-}
-
-int process_snapshot(struct process *p, uint64_t now_ns, struct snapshot_process *ret)
-{
-	*ret = (struct snapshot_process){
-		.pid = p->pid,
-		.comm = p->comm,
-		.exe = p->exe,
-		.go_version = p->go_version,
-		.module = p->module,
-		.container = p->container,
-		.pod = p->pod,
-		.is_stripped = p->is_stripped,
-		.has_exited = p->has_exited,
-		.exit_code = p->exit_code,
-		.is_oom_victim = p->is_oom_victim,
-		.start_ns = p->start_ns,
-		.now_ns = p->has_exited && p->exit_ns < now_ns ? p->exit_ns : now_ns,
-		.is_park_watched = p->is_park_watched,
-		.census_torn = p->census_torn,
-		.census_unread = p->census_unread,
-		.census_passes = p->census_passes,
-		.census_corrections = p->census_corrections,
-		.census_ns = p->census_ns,
-		.sites_folded = p->sites_folded,
-	};
-	ret->live = process_live(p, &ret->live_system);
-	int err = snapshot_sites(p, ret->now_ns, ret);
-
-	if (err)
-		return err;
-	if (!p->has_census)
-		ret->at_attach = -1;
-	snapshot_memory(p, ret);
-	snapshot_cost(p, ret);
-	snapshot_series(p, ret);
-	return snapshot_reasons(p, ret);
 }

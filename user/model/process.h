@@ -92,10 +92,9 @@ void process_reading(struct process *p, const struct model_reading *r);
 void process_exited(struct process *p, uint64_t ts_ns, int exit_code);
 int process_tick(struct process *p, uint64_t now_ns) _must_check_;
 
-/*
- * ret->sites and ret->reasons are the caller's to free, also on failure; everything else is
- * borrowed until p changes.
- */
-int process_snapshot(struct process *p, uint64_t now_ns, struct snapshot_process *ret) _must_check_;
+/* Goroutines that are there, without the runtime's own, which go to *ret_system; -1 unknown. */
+int64_t process_live(struct process *p, int64_t *ret_system);
+/* Hits of a probe so far, whatever became of their records. */
+uint64_t process_hook_hits(const struct process *p, int hook);
 
 #endif
