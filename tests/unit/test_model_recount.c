@@ -301,8 +301,8 @@ static void test_without_probes(void **state)
 		picture_free(&snap);
 	}
 	/* and its rise is in the series */
-	assert_int_equal(series_count(&p->sites->live), 5);
-	assert_true(series_at(&p->sites->live, 4)->last == 400);
+	assert_int_equal(series_count(&p->sites->live.h[SERIES_NEAR]), 5);
+	assert_true(series_at(&p->sites->live.h[SERIES_NEAR], 4).last == 400);
 	process_free(p);
 }
 

@@ -238,14 +238,14 @@ static void test_series_begin_with_activity(void **state)
 	for (uint64_t t = 1; t <= 30; t++)
 		assert_int_equal(site_tick(s, 0, (t - 1) * NSEC_PER_SEC, t * NSEC_PER_SEC, &all),
 				 0);
-	assert_int_equal(series_count(&s->live), 0);
+	assert_int_equal(series_count(&s->live.h[SERIES_NEAR]), 0);
 	assert_null(s->ages);
 	s->born = 3;
 	assert_int_equal(site_tick(s, 0, 30 * NSEC_PER_SEC, 31 * NSEC_PER_SEC, &all), 0);
-	assert_int_equal(series_count(&s->live), 2);
-	assert_true(series_at(&s->live, 0)->last == 12);
-	assert_true(series_at(&s->live, 1)->last == 15);
-	assert_true(series_at(&s->survivors, 0)->last == 12);
+	assert_int_equal(series_count(&s->live.h[SERIES_NEAR]), 2);
+	assert_true(series_at(&s->live.h[SERIES_NEAR], 0).last == 12);
+	assert_true(series_at(&s->live.h[SERIES_NEAR], 1).last == 15);
+	assert_true(series_at(&s->survivors.h[SERIES_NEAR], 0).last == 12);
 	site_free(s);
 }
 

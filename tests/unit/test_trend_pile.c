@@ -15,7 +15,6 @@
 #define N 10007
 
 /* Nothing was born or died, no GC ran. */
-static const struct series no_points;
 static const struct series3 none;
 
 struct scene {
@@ -36,9 +35,9 @@ static void scene_leak(struct scene *sc)
 		.survivors = N,
 		.wait_reason = "chan receive",
 		.wait_count = N,
-		.live_series = &no_points,
-		.survivor_series = &no_points,
-		.birth_series = &no_points,
+		.live_series = &none,
+		.survivor_series = &none,
+		.birth_series = &none,
 		.before = {
 			.live = N,
 			.still_part = 1,

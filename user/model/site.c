@@ -17,9 +17,9 @@ int site_new(uint64_t gopc, uint64_t startpc, struct site **ret)
 	s->gopc = s->link_gopc = gopc;
 	s->startpc = startpc;
 	s->channels = s->channels_of = -1;
-	series_init(&s->live, NSEC_PER_SEC, SITE_SERIES_POINTS, true);
-	series_init(&s->survivors, NSEC_PER_SEC, SITE_SERIES_POINTS, true);
-	series_init(&s->births, NSEC_PER_SEC, SITE_SERIES_POINTS, true);
+	series3_init_small(&s->live);
+	series3_init_small(&s->survivors);
+	series3_init_small(&s->births);
 	*ret = s;
 	return 0;
 }
@@ -46,9 +46,9 @@ void site_free(struct site *s)
 	stack_release(&s->park_stack);
 	stack_release(&s->birth_stack);
 	vec_release(&s->reasons);
-	series_release(&s->live);
-	series_release(&s->survivors);
-	series_release(&s->births);
+	series3_release(&s->live);
+	series3_release(&s->survivors);
+	series3_release(&s->births);
 	free(s->ages);
 	free(s->function);
 	free(s->file);
@@ -161,12 +161,12 @@ static int add_points(struct site *s, uint64_t observed_ns, uint64_t tick_ns, ui
 {
 	double dt = seconds_between(tick_ns, now_ns);
 	double rate = dt > 0 ? (double)(s->born - s->tick_born) / dt : 0;
-	int err = series_add(&s->live, now_ns, (double)site_live(s));
+	int err = series3_add(&s->live, now_ns, (double)site_live(s));
 
 	if (!err && dt > 0)
-		err = series_add(&s->births, now_ns, rate);
+		err = series3_add(&s->births, now_ns, rate);
 	if (!err && seconds_between(observed_ns, now_ns) >= SITE_LONG_MIN_S)
-		err = series_add(&s->survivors, now_ns, site_survivors(s, now_ns));
+		err = series3_add(&s->survivors, now_ns, site_survivors(s, now_ns));
 	return err;
 }
 
@@ -181,9 +181,9 @@ int site_tick(struct site *s, uint64_t observed_ns, uint64_t tick_ns, uint64_t n
 	if (births || deaths || s->is_corrected)
 		err = ensure_ages(s, observed_ns, tick_ns);
 	/* What it was before its first birth or death belongs to the picture. */
-	if (!err && s->ages && !series_count(&s->live))
-		err = series_add(&s->live, tick_ns,
-				 (double)population(s->base, s->tick_born, s->tick_died));
+	if (!err && s->ages && !series_count(&s->live.h[SERIES_NEAR]))
+		err = series3_add(&s->live, tick_ns,
+				  (double)population(s->base, s->tick_born, s->tick_died));
 	if (!err && s->ages)
 		ages_tick(s->ages, now_ns, births, deaths, scale);
 	update_long_lived(s, seconds_between(observed_ns, now_ns));

@@ -13,9 +13,6 @@
 #include "model/ages.h"
 #include "model/model.h"
 
-/* Points of a site's series: with 50 sites in each of 20 processes they stay within 6 MB. */
-#define SITE_SERIES_POINTS 64
-
 /* What counts as long-lived: three times the p99 lifetime, within these bounds. */
 #define SITE_LONG_MIN_S	    2.0 /* in the shortest observation */
 #define SITE_LONG_S	    5.0 /* from 20 s on */
@@ -76,7 +73,7 @@ struct site {
 
 	struct ages *ages; /* NULL: no birth or death yet */
 	double long_lived_s;
-	struct series live, survivors, births;
+	struct series3 live, survivors, births;
 
 	VEC(struct site_reason) reasons;
 	struct site_stack park_stack, birth_stack;

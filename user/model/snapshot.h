@@ -80,10 +80,10 @@ struct snapshot_site {
 
 	struct snapshot_before before;
 
-	/* Scaling, from the site's first birth or death on; empty while it had none. */
-	const struct series *live_series;
-	const struct series *survivor_series; /* from when survivors can be told */
-	const struct series *birth_series; /* births per second */
+	/* From the site's first birth or death on; empty while it had none. */
+	const struct series3 *live_series;
+	const struct series3 *survivor_series; /* from when survivors can be told */
+	const struct series3 *birth_series; /* births per second */
 };
 
 #define SNAPSHOT_TIMERS_TOP 5

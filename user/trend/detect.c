@@ -18,12 +18,12 @@ size_t detect_points(const struct series *s, uint64_t from_ns, double *ret_t, do
 	if (count > DETECT_POINTS_MAX)
 		from = count - DETECT_POINTS_MAX;
 	for (uint32_t i = from; i < count; i++) {
-		const struct series_point *p = series_at(s, i);
+		const struct series_point p = series_at(s, i);
 
-		if (p->ts_ns < from_ns)
+		if (p.ts_ns < from_ns)
 			continue;
-		ret_t[n] = (double)p->ts_ns / (double)NSEC_PER_SEC;
-		ret_v[n++] = p->min;
+		ret_t[n] = (double)p.ts_ns / (double)NSEC_PER_SEC;
+		ret_v[n++] = p.min;
 	}
 	return n;
 }
@@ -31,7 +31,7 @@ size_t detect_points(const struct series *s, uint64_t from_ns, double *ret_t, do
 const struct series *detect_horizon(const struct series3 *s)
 {
 	for (int i = 0; i < SERIES_HORIZONS - 1; i++)
-		if (series_count(&s->h[i]) < s->h[i].capacity)
+		if (series_is_whole(&s->h[i]))
 			return &s->h[i];
 	return &s->h[SERIES_HORIZONS - 1];
 }
@@ -103,13 +103,13 @@ bool detect_rate(const struct series *s, double from_s, double to_s, double *ret
 	size_t n_first = 0, n_last = 0;
 
 	for (uint32_t i = 0; i < series_count(s); i++) {
-		const struct series_point *p = series_at(s, i);
-		double t = (double)p->ts_ns / (double)NSEC_PER_SEC;
+		const struct series_point p = series_at(s, i);
+		double t = (double)p.ts_ns / (double)NSEC_PER_SEC;
 
 		if (t >= from_s && t <= from_s + third && n_first < DETECT_POINTS_MAX)
-			first[n_first++] = p->last;
+			first[n_first++] = p.last;
 		if (t <= to_s && t >= to_s - third && n_last < DETECT_POINTS_MAX)
-			last[n_last++] = p->last;
+			last[n_last++] = p.last;
 	}
 	if (n_first < RATE_POINTS_MIN || n_last < RATE_POINTS_MIN)
 		return false;

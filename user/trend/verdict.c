@@ -243,7 +243,7 @@ static void leak_rate(const struct judging *j, const struct detect *d, struct fi
 {
 	double t[DETECT_POINTS_MAX], v[DETECT_POINTS_MAX];
 	struct detect live;
-	size_t n = detect_points(f->site->live_series, 0, t, v);
+	size_t n = detect_points(detect_horizon(f->site->live_series), 0, t, v);
 
 	detect_floor(t, v, n, &survivor_rules, &live);
 	if (live.state == DETECT_GROWING &&
@@ -277,15 +277,15 @@ static void leak_evidence(const struct judging *j, struct finding *f)
 		    s->wait_reason);
 	else if (s->wait_reason)
 		say(f, "most are waiting: %s", s->wait_reason);
-	if (detect_rate(s->birth_series, now - f->horizon_s, now, &first, &last))
+	if (detect_rate(detect_horizon(s->birth_series), now - f->horizon_s, now, &first, &last))
 		say(f, "started here: %s/s at the beginning, %s/s at the end",
 		    text_count(w.a, first), text_count(w.b, last));
 }
 
 static void leak_found(struct judging *j, const struct snapshot_site *s, const struct detect *d)
 {
-	const struct series *live = s->live_series;
-	double begun = series_count(live) ? seconds(series_at(live, 0)->ts_ns) : d->t[0];
+	const struct series *live = detect_horizon(s->live_series);
+	double begun = series_count(live) ? seconds(series_at(live, 0).ts_ns) : d->t[0];
 	struct finding *f =
 		finding_add(j->v, VERDICT_GOROUTINE_LEAK, seconds(j->p->now_ns) - begun);
 
@@ -293,7 +293,7 @@ static void leak_found(struct judging *j, const struct snapshot_site *s, const s
 	if (!f)
 		return;
 	f->site = s;
-	f->first = series_count(live) ? series_at(live, 0)->min : 0;
+	f->first = series_count(live) ? series_at(live, 0).min : 0;
 	f->last = (double)s->live;
 	f->born = s->born;
 	f->died = s->died;
@@ -323,7 +323,7 @@ static bool has_population_risen(const struct snapshot_site *s, const struct det
 {
 	double t[DETECT_POINTS_MAX], v[DETECT_POINTS_MAX];
 	struct detect live;
-	size_t n = detect_points(s->live_series, 0, t, v);
+	size_t n = detect_points(detect_horizon(s->live_series), 0, t, v);
 
 	detect_floor(t, v, n, &survivor_rules, &live);
 	double in_flight = fmax(0, (double)(s->live - s->survivors));
@@ -396,7 +396,7 @@ static bool judge_growth(struct judging *j, const struct snapshot_site *s)
 	double t[DETECT_POINTS_MAX], v[DETECT_POINTS_MAX];
 	struct detect d;
 
-	size_t n = detect_points(s->survivor_series, 0, t, v);
+	size_t n = detect_points(detect_horizon(s->survivor_series), 0, t, v);
 
 	detect_floor(t, v, n, &survivor_rules, &d);
 	if (d.state == DETECT_PLATEAUING && d.last_ratio > STILL_RISING)
@@ -564,8 +564,8 @@ static void judge_unseen_heap(struct judging *j)
 
 	if (n < 2)
 		return;
-	j->inuse_first = series_at(s, 0)->min;
-	j->inuse_last = series_at(s, n - 1)->last;
+	j->inuse_first = series_at(s, 0).min;
+	j->inuse_last = series_at(s, n - 1).last;
 	double growth = j->inuse_last - j->inuse_first;
 
 	j->is_heap_open = growth >= HEAP_OPEN_MIN && growth >= HEAP_OPEN_PART * j->inuse_first;
