@@ -67,6 +67,15 @@ int procfs_rollup(const char *root, pid_t pid, uint64_t heap_addr,
 int procfs_rollup_parse(FILE *f, uint64_t heap_addr, struct procfs_rollup *ret) _must_check_;
 
 /*
+ * Bytes moved by read(2), write(2) and their kin since the process began, sockets included: Go's
+ * net package uses no other calls for streams.
+ */
+struct procfs_io {
+	int64_t read_bytes, written_bytes; /* rchar, wchar */
+};
+int procfs_io(const char *root, pid_t pid, struct procfs_io *ret) _must_check_;
+
+/*
  * Open descriptors by kind.  Past PROCFS_FDS_MAX they are counted as other, without being looked
  * at, and from Linux 6.2 on without being listed: a process that leaks a million of them must not
  * cost its observer a million calls.

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * In which states the sockets of a process are: what tells a connection that the other side has
+ * closed, and nobody here, from one that is in use.  Read from the tables of its own network
+ * namespace (/proc/PID/net), looked up by the inodes of its descriptors.  Called by session; keeps
+ * nothing.
+ */
+#ifndef GOTIDE_TARGET_SOCKETS_H
+#define GOTIDE_TARGET_SOCKETS_H
+
+#include <sys/types.h>
+
+#include "base/err.h"
+
+enum sockets_state {
+	SOCKETS_LISTEN = 0,
+	SOCKETS_ESTABLISHED, /* TCP, open on both sides */
+	SOCKETS_CLOSE_WAIT, /* TCP, closed by the other side, not by this one */
+	SOCKETS_CLOSING, /* TCP, every other state on the way to its end */
+	SOCKETS_CONNECTING, /* TCP, before it is established */
+	SOCKETS_UDP,
+	SOCKETS_UNIX,
+	SOCKETS_OTHER, /* in none of the tables: netlink, raw, packet, or gone meanwhile */
+	SOCKETS_STATES,
+};
+
+struct sockets {
+	uint32_t n[SOCKETS_STATES];
+	bool is_partial; /* more descriptors or lines than the limits allow: OTHER has the rest */
+};
+
+/* "CLOSE_WAIT" and so on, as ss(8) and the kernel name them. */
+const char *sockets_state_str(enum sockets_state s);
+
+/* Descriptors looked at, and lines of all tables read, at most. */
+#define SOCKETS_FDS_MAX	  4096
+#define SOCKETS_LINES_MAX 65536
+
+/* -ESRCH, -EACCES; -ENOENT without a network namespace to read. */
+int sockets_read(const char *root, pid_t pid, struct sockets *ret) _must_check_;
+
+#endif
