@@ -181,6 +181,20 @@ void model_reading(struct model *m, pid_t pid, const struct model_reading *r)
 		process_reading(p, r);
 }
 
+void model_allocs(struct model *m, pid_t pid, const struct model_allocs *a)
+{
+	struct process *p = process_find(m, pid);
+
+	if (p)
+		model_note(m, process_allocs(p, a));
+}
+
+void model_gap(struct model *m, uint64_t now_ns, double seconds)
+{
+	for (struct process *p = m->processes; p; p = p->hh.next)
+		process_gap(p, now_ns, seconds);
+}
+
 void model_tick(struct model *m, uint64_t now_ns)
 {
 	struct process *p, *next;

@@ -157,11 +157,17 @@ static void snapshot_memory(const struct process *p, struct snapshot_process *re
 	memcpy(ret->rss_bytes, p->rss_bytes, sizeof(ret->rss_bytes));
 	memory_readings_split(&p->readings, &ret->memory);
 	ret->off_heap_bytes = ret->memory.outside_bytes;
-	ret->fds = p->fds;
-	ret->sockets = p->sockets;
+	ret->fds = p->has_fds ? (int64_t)p->fds.total : -1;
+	ret->sockets = p->has_fds ? (int64_t)p->fds.sockets : -1;
+	ret->pipes = p->has_fds ? (int64_t)p->fds.pipes : -1;
+	ret->files = p->has_fds ? (int64_t)p->fds.files : -1;
+	ret->socket_states = p->has_sockets ? &p->sockets : NULL;
 	ret->timers = p->has_timers ? &p->timers : NULL;
 	ret->limit_bytes = p->limit_bytes;
 	ret->cgroup_current_bytes = p->cgroup_current_bytes;
+	ret->cgroup_reclaimable_bytes = p->cgroup_reclaimable_bytes;
+	ret->mem_total_bytes = p->mem_total_bytes;
+	ret->mem_available_bytes = p->mem_available_bytes;
 }
 
 static void snapshot_series(const struct process *p, struct snapshot_process *ret)
@@ -172,7 +178,14 @@ static void snapshot_series(const struct process *p, struct snapshot_process *re
 	ret->rss_anon_series = &p->rss_anon;
 	ret->birth_series = &p->births;
 	ret->alloc_series = &p->alloc;
-	ret->fds_series = &p->fds_series;
+	ret->fds_series = &p->all_fds;
+	ret->sockets_series = &p->socket_fds;
+	ret->pipes_series = &p->pipe_fds;
+	ret->files_series = &p->file_fds;
+	ret->outside_series = &p->outside;
+	ret->held_series = &p->held;
+	ret->charged_series = &p->charged;
+	ret->io_series = &p->io;
 }
 
 int picture_take(struct process *p, uint64_t now_ns, struct snapshot_process *ret)
@@ -198,10 +211,17 @@ int picture_take(struct process *p, uint64_t now_ns, struct snapshot_process *re
 		.census_corrections = p->census_corrections,
 		.census_ns = p->census_ns,
 		.sites_folded = p->sites_folded,
+		.gaps = p->gaps,
+		.gaps_s = p->gaps_s,
+		.gap_ns = p->gap_ns,
+		.has_profile = p->allocs.rounds > 0,
+		.allocs_s = seconds_between(p->allocs.first_ns, p->allocs.last_ns),
 	};
 	ret->live = process_live(p, &ret->live_system);
 	int err = snapshot_sites(p, ret->now_ns, ret);
 
+	if (!err)
+		err = allocs_snapshot(&p->allocs, &p->resolver, ret->allocs, &ret->n_allocs);
 	if (err)
 		return err;
 	if (!p->has_census)

@@ -34,18 +34,24 @@ static int copy_texts(struct process *p, const struct model_process_info *info)
 	return err ? err : copy_text(&p->pod, info->pod);
 }
 
-static struct series3 *const *all_series(struct process *p, struct series3 *ret[8])
-{
-	struct series3 *all[] = { &p->live,   &p->heap_live, &p->heap_inuse, &p->rss_anon,
-				  &p->births, &p->alloc,     &p->fds_series, NULL };
+#define SERIES_MAX 16
 
+/* All of them, and NULL. */
+static void all_series(struct process *p, struct series3 *ret[static SERIES_MAX])
+{
+	struct series3 *all[] = { &p->live,	&p->heap_live,	&p->heap_inuse,
+				  &p->rss_anon, &p->births,	&p->alloc,
+				  &p->all_fds,	&p->socket_fds, &p->pipe_fds,
+				  &p->file_fds, &p->outside,	&p->held,
+				  &p->charged,	&p->io,		NULL };
+
+	_Static_assert(ARRAY_SIZE(all) <= SERIES_MAX, "all series");
 	memcpy(ret, all, sizeof(all));
-	return ret;
 }
 
 static void process_init(struct process *p, const struct model_process_info *info)
 {
-	struct series3 *series[8];
+	struct series3 *series[SERIES_MAX];
 
 	p->pid = info->pid;
 	p->is_stripped = info->is_stripped;
@@ -54,7 +60,8 @@ static void process_init(struct process *p, const struct model_process_info *inf
 	p->hooks_on = info->hooks_on;
 	p->start_ns = p->tick_ns = info->start_ns;
 	p->heap_live_bytes = p->tick_alloc_bytes = p->tick_gc_cycles = -1;
-	p->fds = p->sockets = p->limit_bytes = p->cgroup_current_bytes = -1;
+	p->limit_bytes = p->cgroup_current_bytes = p->cgroup_reclaimable_bytes = -1;
+	p->mem_total_bytes = p->mem_available_bytes = p->io_bytes = p->tick_io_bytes = -1;
 	p->cpu_s = p->first_cpu_s = -1;
 	memset(p->rss_bytes, 0xff, sizeof(p->rss_bytes));
 	memset(&p->account, 0xff, sizeof(p->account));
@@ -88,7 +95,7 @@ int process_new(const struct model_process_info *info, uint32_t max_sites, struc
 
 void process_free(struct process *p)
 {
-	struct series3 *series[8];
+	struct series3 *series[SERIES_MAX];
 	struct site *s, *next;
 
 	if (!p)
@@ -99,6 +106,7 @@ void process_free(struct process *p)
 	}
 	site_free(p->other);
 	idclock_release(&p->clock);
+	allocs_release(&p->allocs);
 	all_series(p, series);
 	for (struct series3 **it = series; *it; it++)
 		series3_release(*it);
@@ -429,12 +437,23 @@ void process_reading(struct process *p, const struct model_reading *r)
 		p->rss_bytes[WIRE_RSS_SWAP] = r->memory->swap_bytes;
 	}
 	if (r->fds) {
-		p->fds = r->fds->total;
-		p->sockets = r->fds->sockets;
+		p->fds = *r->fds;
+		p->has_fds = true;
 	}
 	if (r->cgroup) {
 		p->limit_bytes = known_size(r->cgroup->limit_bytes);
 		p->cgroup_current_bytes = known_size(r->cgroup->current_bytes);
+		p->cgroup_reclaimable_bytes = known_size(r->cgroup->reclaimable_bytes);
+	}
+	if (r->sockets) {
+		p->sockets = *r->sockets;
+		p->has_sockets = true;
+	}
+	if (r->io)
+		p->io_bytes = r->io->read_bytes + r->io->written_bytes;
+	if (r->mem_total_bytes > 0) {
+		p->mem_total_bytes = r->mem_total_bytes;
+		p->mem_available_bytes = r->mem_available_bytes;
 	}
 	if (r->timers) {
 		p->timers = *r->timers;
@@ -537,6 +556,52 @@ static int add_known(struct series3 *s, uint64_t now_ns, int64_t value)
 	return value < 0 ? 0 : series3_add(s, now_ns, (double)value);
 }
 
+/* What would be there still if the kernel took back all the page cache that it can. */
+static int64_t charged(const struct process *p)
+{
+	int64_t bytes = p->cgroup_current_bytes - MAX(p->cgroup_reclaimable_bytes, 0);
+
+	return p->cgroup_current_bytes < 0 ? -1 : MAX(bytes, 0);
+}
+
+static int tick_memory(struct process *p, uint64_t now_ns)
+{
+	struct memory_parts parts;
+
+	memory_readings_split(&p->readings, &parts);
+	int err = add_known(&p->outside, now_ns, parts.outside_bytes);
+
+	err = err ? err : add_known(&p->held, now_ns, parts.free_held_bytes);
+	err = err ? err : add_known(&p->charged, now_ns, charged(p));
+	err = err ? err : add_known(&p->heap_inuse, now_ns, p->account.heap_inuse_bytes);
+	return err ? err : add_known(&p->rss_anon, now_ns, p->rss_bytes[WIRE_RSS_ANON]);
+}
+
+static int tick_fds(struct process *p, uint64_t now_ns)
+{
+	if (!p->has_fds)
+		return 0;
+	int err = series3_add(&p->all_fds, now_ns, p->fds.total);
+
+	err = err ? err : series3_add(&p->socket_fds, now_ns, p->fds.sockets);
+	err = err ? err : series3_add(&p->pipe_fds, now_ns, p->fds.pipes);
+	return err ? err : series3_add(&p->file_fds, now_ns, p->fds.files);
+}
+
+static int tick_io(struct process *p, uint64_t now_ns)
+{
+	double dt = seconds_between(p->io_ns, now_ns);
+	int64_t before = p->tick_io_bytes;
+
+	if (p->io_bytes < 0 || (before >= 0 && dt <= 0))
+		return 0;
+	p->tick_io_bytes = p->io_bytes;
+	p->io_ns = now_ns;
+	if (before < 0 || p->io_bytes < before)
+		return 0;
+	return series3_add(&p->io, now_ns, (double)(p->io_bytes - before) / dt);
+}
+
 static int tick_alloc(struct process *p, uint64_t now_ns)
 {
 	int64_t now = p->account.total_alloc_bytes, before = p->tick_alloc_bytes;
@@ -573,12 +638,24 @@ int process_tick(struct process *p, uint64_t now_ns)
 	err = err ? err : tick_sites(p, now_ns, &births);
 	err = err ? err : tick_marks(p, now_ns);
 	err = err ? err : add_known(&p->live, now_ns, process_live(p, &system));
-	err = err ? err : add_known(&p->heap_inuse, now_ns, p->account.heap_inuse_bytes);
-	err = err ? err : add_known(&p->rss_anon, now_ns, p->rss_bytes[WIRE_RSS_ANON]);
-	err = err ? err : add_known(&p->fds_series, now_ns, p->fds);
+	err = err ? err : tick_memory(p, now_ns);
+	err = err ? err : tick_fds(p, now_ns);
 	err = err ? err : tick_alloc(p, now_ns);
+	err = err ? err : tick_io(p, now_ns);
 	if (!err && dt > 0)
 		err = series3_add(&p->births, now_ns, births / dt);
 	p->tick_ns = MAX(p->tick_ns, now_ns);
 	return err;
+}
+
+int process_allocs(struct process *p, const struct model_allocs *a)
+{
+	return allocs_take(&p->allocs, a);
+}
+
+void process_gap(struct process *p, uint64_t now_ns, double seconds)
+{
+	p->gaps++;
+	p->gaps_s += seconds;
+	p->gap_ns = now_ns;
 }

@@ -7,6 +7,7 @@
 #ifndef GOTIDE_MODEL_PROCESS_H
 #define GOTIDE_MODEL_PROCESS_H
 
+#include "model/allocs.h"
 #include "model/idclock.h"
 #include "model/memory.h"
 #include "model/site.h"
@@ -56,12 +57,22 @@ struct process {
 	uint64_t account_ns; /* tick at which total_alloc was last compared */
 	int64_t tick_alloc_bytes, tick_gc_cycles; /* as of the last tick, -1 unknown */
 	int64_t rss_bytes[WIRE_RSS_MAX];
-	int64_t fds, sockets, limit_bytes, cgroup_current_bytes;
+	struct procfs_fds fds;
+	struct sockets sockets;
+	bool has_fds, has_sockets;
+	int64_t limit_bytes, cgroup_current_bytes, cgroup_reclaimable_bytes;
+	int64_t mem_total_bytes, mem_available_bytes;
+	int64_t io_bytes, tick_io_bytes; /* since it started: now, at the last tick; -1 unknown */
+	uint64_t io_ns; /* of that tick */
+	uint64_t gaps, gap_ns;
+	double gaps_s;
 	struct snapshot_timers timers;
 	bool has_timers;
 	double cpu_s, first_cpu_s;
 
-	struct series3 live, heap_live, heap_inuse, rss_anon, births, alloc, fds_series;
+	struct series3 live, heap_live, heap_inuse, rss_anon, births, alloc;
+	struct series3 all_fds, socket_fds, pipe_fds, file_fds, outside, held, charged, io;
+	struct allocs allocs;
 	char reason_name[SNAPSHOT_REASONS_MAX][48]; /* of the latest snapshot */
 
 	UT_hash_handle hh;
@@ -89,6 +100,8 @@ int process_park_counts(struct process *p, uint64_t gopc, uint32_t reason,
 			const struct wire_park_count *c) _must_check_;
 void process_counters(struct process *p, const struct wire_state *s);
 void process_reading(struct process *p, const struct model_reading *r);
+int process_allocs(struct process *p, const struct model_allocs *a) _must_check_;
+void process_gap(struct process *p, uint64_t now_ns, double seconds);
 void process_exited(struct process *p, uint64_t ts_ns, int exit_code);
 int process_tick(struct process *p, uint64_t now_ns) _must_check_;
 

@@ -24,27 +24,12 @@ int site_new(uint64_t gopc, uint64_t startpc, struct site **ret)
 	return 0;
 }
 
-static void frames_free(struct site_stack *st)
-{
-	for (size_t i = 0; i < st->n_frames; i++)
-		free((char *)st->frames[i].function);
-	free(st->frames);
-	st->frames = NULL;
-	st->n_frames = 0;
-}
-
-static void stack_release(struct site_stack *st)
-{
-	frames_free(st);
-	free(st->pc);
-}
-
 void site_free(struct site *s)
 {
 	if (!s)
 		return;
-	stack_release(&s->park_stack);
-	stack_release(&s->birth_stack);
+	stack_note_release(&s->park_stack);
+	stack_note_release(&s->birth_stack);
 	vec_release(&s->reasons);
 	series3_release(&s->live);
 	series3_release(&s->survivors);
@@ -264,39 +249,10 @@ int site_main_reason(const struct site *s, const struct model_resolver *r, bool 
 
 /* ---- stacks ---- */
 
-static bool is_stack(const struct site_stack *st, const __u64 *pc, uint32_t n)
-{
-	uint32_t depth = MIN(n, (uint32_t)WIRE_STACK_DEPTH);
-
-	for (uint32_t i = 0; i < depth; i++)
-		if (st->pc[i] != pc[i])
-			return false;
-	return st->depth == depth;
-}
-
-static int stack_keep(struct site_stack *st, uint32_t reason, const __u64 *from, uint32_t n)
-{
-	uint32_t depth = MIN(n, (uint32_t)WIRE_STACK_DEPTH);
-
-	if (!st->pc)
-		st->pc = calloc(WIRE_STACK_DEPTH, sizeof(*st->pc));
-	if (!st->pc)
-		return -ENOMEM;
-	st->reason = reason;
-	/* Mostly it is the same again, and naming it is what costs. */
-	if (is_stack(st, from, n))
-		return 0;
-	frames_free(st);
-	st->depth = depth;
-	for (uint32_t i = 0; i < depth; i++)
-		st->pc[i] = from[i];
-	return 0;
-}
-
 /* Parked stacks of the reason that most wait for are kept, else the latest. */
 int site_stack_seen(struct site *s, const struct event *ev, const struct model_resolver *r)
 {
-	struct site_stack *st = ev->stack.hook == WIRE_HOOK_PARK ? &s->park_stack : &s->birth_stack;
+	struct stack_note *st = ev->stack.hook == WIRE_HOOK_PARK ? &s->park_stack : &s->birth_stack;
 
 	if (ev->stack.hook == WIRE_HOOK_PARK && st->depth && st->reason != ev->stack.reason) {
 		int64_t count;
@@ -305,9 +261,9 @@ int site_stack_seen(struct site *s, const struct event *ev, const struct model_r
 		if (main >= 0 && s->reasons.items[main].reason == st->reason)
 			return 0;
 	}
-	if (st == &s->birth_stack && st->depth && !is_stack(st, ev->stack.pc, ev->stack.depth))
+	if (st == &s->birth_stack && st->depth && !stack_note_is(st, ev->stack.pc, ev->stack.depth))
 		s->birth_stacks_differ = true;
-	return stack_keep(st, ev->stack.reason, ev->stack.pc, ev->stack.depth);
+	return stack_note_keep(st, ev->stack.reason, ev->stack.pc, ev->stack.depth);
 }
 
 int site_stack_found(struct site *s, const struct model_example *ex)
@@ -319,64 +275,14 @@ int site_stack_found(struct site *s, const struct model_example *ex)
 		return 0;
 	for (uint32_t i = 0; i < depth; i++)
 		pc[i] = ex->pc[i];
-	return stack_keep(&s->park_stack, ex->reason, pc, depth);
-}
-
-static int frame_add(struct site_stack *st, const struct model_frame *f)
-{
-	size_t function = strlen(f->function) + 1, file = strlen(f->file) + 1;
-	char *text = malloc(function + file);
-
-	if (!text)
-		return -ENOMEM;
-	memcpy(text, f->function, function);
-	memcpy(text + function, f->file, file);
-	st->frames[st->n_frames++] = (struct snapshot_frame){ text, text + function, f->line };
-	return 0;
-}
-
-/* Every stack ends in goexit, and that of a go statement begins with the newproc it became. */
-static bool is_told(const struct site_stack *st, const struct model_frame *f)
-{
-	if (!strcmp(f->function, "runtime.gopark"))
-		return !st->n_frames; /* a census finds it there, the probe of it does not */
-	return strcmp(f->function, "runtime.goexit") != 0 &&
-	       (st->n_frames || strcmp(f->function, "runtime.newproc") != 0);
-}
-
-/* gopark itself is not on a parked stack as the probe sees it, but on every one that Go prints. */
-static int name_stack(struct site_stack *st, bool is_parked, const struct model_resolver *r)
-{
-	static const struct model_frame gopark = { .function = "runtime.gopark" };
-	_cleanup_free_ struct model_frame *frames = calloc(SNAPSHOT_STACK_MAX, sizeof(*frames));
-	int err = 0;
-
-	st->frames = calloc(SNAPSHOT_STACK_MAX, sizeof(*st->frames));
-	if (!frames || !st->frames)
-		return -ENOMEM;
-	if (is_parked)
-		err = frame_add(st, &gopark);
-	for (uint32_t i = 0; i < st->depth && !err; i++) {
-		size_t room = SNAPSHOT_STACK_MAX - st->n_frames;
-		size_t n = MIN(r->frames(r->arg, st->pc[i], frames, room), room);
-
-		for (size_t k = 0; k < n && !err; k++) {
-			if (is_told(st, &frames[k]))
-				err = frame_add(st, &frames[k]);
-		}
-	}
-	return err;
+	return stack_note_keep(&s->park_stack, ex->reason, pc, depth);
 }
 
 int site_frames(struct site *s, const struct model_resolver *r)
 {
-	int err = 0;
+	int err = stack_note_name(&s->park_stack, true, r);
 
-	if (s->park_stack.depth && !s->park_stack.frames)
-		err = name_stack(&s->park_stack, true, r);
-	if (!err && s->birth_stack.depth && !s->birth_stack.frames)
-		err = name_stack(&s->birth_stack, false, r);
-	return err;
+	return err ? err : stack_note_name(&s->birth_stack, false, r);
 }
 
 /* ---- the picture ---- */

@@ -12,6 +12,7 @@
 #include "base/vec.h"
 #include "model/ages.h"
 #include "model/model.h"
+#include "model/stack.h"
 
 /* What counts as long-lived: three times the p99 lifetime, within these bounds. */
 #define SITE_LONG_MIN_S	    2.0 /* in the shortest observation */
@@ -42,13 +43,6 @@ struct site_census {
 	int64_t since_min_ns, since_max_ns; /* of waitsince; 0: none has one */
 };
 
-struct site_stack {
-	uint32_t reason, depth; /* depth 0: none */
-	uint64_t *pc; /* WIRE_STACK_DEPTH of them, allocated at first use */
-	struct snapshot_frame *frames; /* function and file share one block; NULL: to be asked */
-	size_t n_frames;
-};
-
 struct site {
 	uint64_t gopc; /* key, as in memory */
 	uint64_t startpc;
@@ -76,7 +70,7 @@ struct site {
 	struct series3 live, survivors, births;
 
 	VEC(struct site_reason) reasons;
-	struct site_stack park_stack, birth_stack;
+	struct stack_note park_stack, birth_stack;
 	bool birth_stacks_differ; /* it was reached in more than one way */
 
 	UT_hash_handle hh;
