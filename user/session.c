@@ -38,6 +38,8 @@ struct session {
 	struct probe *probe;
 	struct ring *ring;
 	struct model *model;
+	struct judge *judge;
+	uint64_t looked_ns; /* when it last looked */
 	struct watch watch;
 	struct spawn spawn;
 	uint64_t tasks_lost; /* records of exec and exit that the ring had no room for, so far */
@@ -319,6 +321,23 @@ static void forget_gone(struct session *s)
 	}
 }
 
+/* What is found now is remembered; between looks nothing is. */
+static void look(struct session *s, uint64_t now_ns)
+{
+	struct snapshot *snap = NULL;
+	int err;
+
+	if (now_ns < s->looked_ns + JUDGE_INTERVAL_NS)
+		return;
+	s->looked_ns = now_ns;
+	err = model_snapshot(s->model, now_ns, &snap);
+	if (!err)
+		err = judge_look(s->judge, snap);
+	if (err)
+		log_debug("verdicts: %s", strerror(-err));
+	snapshot_free(snap);
+}
+
 static void tick(struct session *s, uint64_t now_ns)
 {
 	on_ring(s);
@@ -326,6 +345,7 @@ static void tick(struct session *s, uint64_t now_ns)
 
 	if (err)
 		log_debug("counters: %s", strerror(-err));
+	look(s, now_ns);
 }
 
 /* What wait(2) says of the command holds, even if its exit was not seen otherwise. */
@@ -477,6 +497,8 @@ static int start_watch(struct session *s)
 	if (!err)
 		err = model_new(&(struct model_opts){ 0 }, &s->model);
 	if (!err)
+		err = judge_new(&s->judge);
+	if (!err)
 		err = watch_init(&s->watch, &(struct watch_opts){
 						    .probe = s->probe,
 						    .model = s->model,
@@ -595,6 +617,7 @@ static void teardown(struct session *s)
 	spawn_end(&s->spawn);
 	ring_close(s->ring);
 	probe_close(s->probe);
+	judge_free(s->judge);
 	model_free(s->model);
 	loop_free(s->loop);
 }
@@ -614,6 +637,11 @@ int session_run(const struct session_opts *opts)
 	err = err ? log_err(err, "cannot make an event loop") : run(&s);
 	teardown(&s);
 	return err;
+}
+
+void session_verdict(const struct session *s, const struct snapshot_process *p, struct verdict *ret)
+{
+	judge_verdict(s->judge, p, ret);
 }
 
 void session_stop(struct session *s)

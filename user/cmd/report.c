@@ -65,9 +65,8 @@ static const struct argp argp = {
 static int on_end(struct session *s, const struct snapshot *snap, void *arg)
 {
 	struct report *r = arg;
-	int err = ending_print(&r->opts, snap, &r->status);
+	int err = ending_print(&r->opts, s, snap, &r->status);
 
-	(void)s;
 	return err ? opts_print_failed(&r->opts, err) : 0;
 }
 

@@ -25,6 +25,7 @@ struct judging {
 	bool is_heap_judged;
 	double inuse_first, inuse_last; /* bytes of heap in use, if too few GCs were seen */
 	bool is_heap_open; /* and it has grown meanwhile */
+	bool is_heap_young; /* ... while the program starts */
 	double needs_s; /* as verdict.needs_s */
 };
 

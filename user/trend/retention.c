@@ -370,6 +370,7 @@ void judge_heap(struct judging *j)
 	j->is_heap_judged = j->heap.d.state != DETECT_TOO_EARLY;
 	if (!j->is_heap_judged) {
 		judge_unseen(j);
+		j->is_heap_young = j->is_starting && j->is_heap_open;
 		return;
 	}
 	rules.min_growth = fmax(rules.min_growth, rules.min_growth_part * j->heap.d.first);

@@ -126,7 +126,10 @@ const char *words_bytes(char buf[static TEXT_HUMAN_MAX], double bytes)
 static int finding_order(const void *pa, const void *pb)
 {
 	const struct finding *a = pa, *b = pb;
+	bool is_back = a->state == FINDING_RECOVERED;
 
+	if (is_back != (b->state == FINDING_RECOVERED))
+		return is_back ? 1 : -1;
 	if (a->kind != b->kind)
 		return a->kind < b->kind ? 1 : -1;
 	if (a->confidence != b->confidence)
@@ -143,9 +146,8 @@ void verdict_sort(struct verdict *v)
 	qsort(v->findings, v->n_findings, sizeof(v->findings[0]), finding_order);
 }
 
-void verdict_summarise(struct verdict *v)
+void verdict_summarise(struct verdict *v, const struct finding *f)
 {
-	const struct finding *f = &v->findings[0];
 	struct words w;
 
 	if (f->kind == VERDICT_GOROUTINE_LEAK && f->per_min <= 0)
@@ -190,6 +192,12 @@ static void summarise_open(const struct judging *j)
 			 "observe for longer than %s",
 			 j->open->live - j->open->at_attach, j->open->function, j->open->line,
 			 text_duration(w.a, j->observed_s));
+	else if (j->is_heap_young)
+		snprintf(v->summary, sizeof(v->summary),
+			 "the heap in use grew, %s -> %s, while the program starts: observe for "
+			 "longer than %s",
+			 words_bytes(w.a, j->inuse_first), words_bytes(w.b, j->inuse_last),
+			 text_duration(w.c, j->observed_s));
 	else
 		snprintf(v->summary, sizeof(v->summary),
 			 "the heap in use grew, %s -> %s, with too few GCs to judge it (%" PRIu64
@@ -240,7 +248,7 @@ static void conclude(struct judging *j)
 	if (v->n_findings) {
 		verdict_sort(v);
 		v->kind = v->findings[0].kind;
-		verdict_summarise(v);
+		verdict_summarise(v, &v->findings[0]);
 	} else if (is_open(j)) {
 		v->kind = VERDICT_WARMING_UP;
 		v->needs_s = fmax(NEEDS_S, fmax(j->needs_s, NEEDS_FACTOR * j->observed_s));

@@ -83,9 +83,9 @@ struct verdict {
 	double needs_s;
 };
 
-/* For who changes findings: the worst first, and what the first of them means. */
+/* For who changes findings: the worst first; and what one of them means, as the summary. */
 void verdict_sort(struct verdict *v);
-void verdict_summarise(struct verdict *v);
+void verdict_summarise(struct verdict *v, const struct finding *f);
 
 /* Judges one process by what is seen of it now, without what was found before. */
 void verdict_of(const struct snapshot_process *p, struct verdict *ret);
