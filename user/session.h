@@ -46,12 +46,8 @@ struct session_opts {
  */
 int session_run(const struct session_opts *opts) _must_check_;
 
-/*
- * The verdict on a process of the snapshot that a callback was handed, by what it shows and by what
- * was found before.
- */
-void session_verdict(const struct session *s, const struct snapshot_process *p,
-		     struct verdict *ret);
+/* What was found so far: for the verdicts on the snapshot that a callback was handed. */
+const struct judge *session_judge(const struct session *s);
 
 /* Asks a running session to end as if its time were up; safe from callbacks. */
 void session_stop(struct session *s);

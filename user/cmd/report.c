@@ -65,7 +65,7 @@ static const struct argp argp = {
 static int on_end(struct session *s, const struct snapshot *snap, void *arg)
 {
 	struct report *r = arg;
-	int err = ending_print(&r->opts, s, snap, &r->status);
+	int err = ending_print(&r->opts, session_judge(s), snap, &r->status);
 
 	return err ? opts_print_failed(&r->opts, err) : 0;
 }
