@@ -13,6 +13,7 @@
 #include "base/text.h"
 #include "base/vec.h"
 #include "event/ring.h"
+#include "session/heapread.h"
 #include "session/loop.h"
 #include "session/sample.h"
 #include "session/spawn.h"
@@ -25,7 +26,8 @@
 /* Counters, readings and series move once a second, whatever the interval of display. */
 #define SESSION_TICK_S 1.0
 
-/* For the last censuses of all processes: who waits for the report does not wait for ever. */
+/* For the last censuses and heap profiles of all processes: who waits for the report does not wait
+ * for ever. */
 #define FINISH_NS (10 * NSEC_PER_SEC)
 
 /* With all processes watched, one that has exited is shown for this long and then forgotten. */
@@ -307,6 +309,8 @@ static void on_poll(void *arg)
 
 	on_ring(s);
 	tally_turn(&s->watch, clock_now_ns());
+	on_ring(s);
+	heapread_turn(&s->watch, clock_now_ns());
 }
 
 static void forget_gone(struct session *s)
@@ -560,6 +564,8 @@ static void finish(struct session *s)
 	uint64_t until_ns = clock_now_ns() + FINISH_NS;
 
 	while (s->opts->on_end && clock_now_ns() < until_ns && tally_close(&s->watch))
+		on_ring(s);
+	while (s->opts->on_end && clock_now_ns() < until_ns && heapread_close(&s->watch))
 		on_ring(s);
 	watch_stop_all(&s->watch);
 	s->end_ns = clock_now_ns();

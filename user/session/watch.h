@@ -23,6 +23,8 @@ struct watch_exe {
 	UT_hash_handle hh;
 };
 
+struct heapread;
+
 #define WATCHED_CLOSED 2 /* closing: there is nothing more to do */
 
 struct watched {
@@ -39,11 +41,15 @@ struct watched {
 	uint64_t census_begun_ns, census_cost_ns; /* CPU time */
 	uint64_t census_due_ns; /* 0: never */
 	uint32_t closing; /* how far the last one has come */
+	struct heapread *heapread; /* of its heap profile; NULL at first */
 	uint64_t last_births; /* at the previous tick, for the budget */
 	unsigned int sample_shift;
 	uint32_t ticks;
 	uint32_t rollup_at; /* the tick for which the next walk over its pages is due */
 	uint32_t timers_at; /* and the next over its timers */
+	uint32_t sockets_at; /* and over the tables of sockets */
+	uint32_t sockets; /* descriptors of sockets, as last counted */
+	bool has_many_sockets; /* so many that their states have been read */
 	bool is_gone; /* exited; kept for its final figures */
 	uint32_t gone_ticks; /* for so long */
 	UT_hash_handle hh;
