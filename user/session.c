@@ -13,6 +13,7 @@
 #include "base/text.h"
 #include "base/vec.h"
 #include "event/ring.h"
+#include "session/gap.h"
 #include "session/heapread.h"
 #include "session/loop.h"
 #include "session/sample.h"
@@ -42,6 +43,7 @@ struct session {
 	struct model *model;
 	struct watch watch;
 	struct spawn spawn;
+	struct gap gap; /* between the last two ticks */
 	uint64_t tasks_lost; /* records of exec and exit that the ring had no room for, so far */
 	uint64_t end_ns; /* when counting stopped; 0 while it goes on */
 	int status; /* what session_run() returns */
@@ -356,11 +358,28 @@ static bool is_over(struct session *s)
 	return !watch_alive(&s->watch);
 }
 
+/* Series go on behind a gap; what the model takes for a rate must not. */
+static void notice_gap(struct session *s, uint64_t now_ns)
+{
+	char lost[TEXT_HUMAN_MAX];
+	double lost_s;
+
+	gap_tick(&s->gap, now_ns, clock_boot_ns(), (uint64_t)(SESSION_TICK_S * NSEC_PER_SEC));
+	if (!s->gap.lost_ns)
+		return;
+	lost_s = (double)s->gap.lost_ns / NSEC_PER_SEC;
+	log_warn("nothing was observed for %s: %s", text_duration(lost, lost_s),
+		 s->gap.has_slept ? "the machine slept" : "gotide did not run");
+	model_gap(s->model, now_ns, lost_s);
+}
+
 static void on_tick(void *arg)
 {
 	struct session *s = arg;
+	uint64_t now_ns = clock_now_ns();
 
-	tick(s, clock_now_ns());
+	notice_gap(s, now_ns);
+	tick(s, now_ns);
 	look_round(s);
 	if (s->opts->whom == SESSION_ALL)
 		forget_gone(s);

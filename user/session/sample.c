@@ -24,8 +24,8 @@
 /* A walk over its timers, in the same way: some 50 ms for 100,000 of them. */
 #define SAMPLE_TIMERS_TICKS 5
 /*
- * The tables of sockets, likewise: SOCKETS_COST, most of it for the others of its network
- * namespace. A process that has few leaks none.
+ * The tables of sockets, likewise: 11 ms for a process of 1,000 among 1,000 others of its
+ * network namespace, 25 ms among 10,000.  A process that has few leaks none.
  */
 #define SAMPLE_SOCKETS_TICKS 30
 #define SAMPLE_SOCKETS_MIN   16
