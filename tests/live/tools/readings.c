@@ -17,9 +17,11 @@
 #include "session/heapsum.h"
 #include "target/sockets.h"
 #include "target/target.h"
+#include "view/symbols.h"
 
 #define BUDGET (UINT64_C(1) << 32)
-#define SLICE  2048
+/* As session/heapread has it. */
+#define SLICE 2048
 
 static void add_int(struct json_object *o, const char *key, int64_t v)
 {
@@ -75,18 +77,38 @@ static int frames(void *arg, uint64_t pc, struct goframe *ret, size_t max)
 	return gobin_frames(t->bin, pc - t->bias, true, ret, max);
 }
 
+#define FRAMES_MAX 16
+
+/* The line that people call the site; "runtime" where all of the stack is the runtime's. */
+static void name_site(const struct target *t, uint64_t pc, char *buf, size_t size)
+{
+	struct goframe f[FRAMES_MAX];
+	int n = gobin_frames(t->bin, pc - t->bias, true, f, FRAMES_MAX);
+
+	for (int i = 0; i < n; i++) {
+		if (!symbols_is_runtime(f[i].function) && !f[i].is_wrapper) {
+			snprintf(buf, size, "%s %s:%u", f[i].function, f[i].file, f[i].line);
+			return;
+		}
+	}
+	snprintf(buf, size, "runtime");
+}
+
 static struct json_object *site_json(const struct target *t, const struct model_alloc_site *s)
 {
 	struct json_object *o = json_object_new_object(), *names = json_object_new_array();
+	char name[GOFRAME_NAME_MAX + GOFRAME_FILE_MAX + 16];
 
 	for (uint32_t i = 0; i < s->depth; i++) {
-		struct goframe f[16];
-		int n = gobin_frames(t->bin, s->stack[i] - t->bias, true, f, 16);
+		struct goframe f[FRAMES_MAX];
+		int n = gobin_frames(t->bin, s->stack[i] - t->bias, true, f, FRAMES_MAX);
 
 		for (int k = 0; k < n; k++)
 			json_object_array_add(names, json_object_new_string(f[k].function));
 	}
+	name_site(t, s->pc, name, sizeof(name));
 	add_int(o, "pc", (int64_t)s->pc);
+	json_object_object_add(o, "site", json_object_new_string(name));
 	add_int(o, "bytes", s->bytes);
 	add_int(o, "objects", s->objects);
 	json_object_object_add(o, "functions", names);
