@@ -190,21 +190,30 @@ struct slow {
 	struct cgroup_memory cgroup;
 };
 
+/* Once for all processes of a sample. */
+static void read_machine(struct watch *w)
+{
+	uint64_t now_ns = clock_now_ns();
+
+	if (w->machine_ns && now_ns - w->machine_ns < NSEC_PER_SEC / 2)
+		return;
+	w->machine_ns = now_ns;
+	if (procfs_mem_total(w->proc_root, &w->mem_total_bytes) ||
+	    procfs_mem_available(w->proc_root, &w->mem_available_bytes))
+		w->mem_total_bytes = w->mem_available_bytes = 0;
+}
+
 static void read_slow(struct watch *w, struct watched *p, struct slow *buf, struct model_reading *r)
 {
-	uint64_t total, available;
-
 	if (procfs_fds(w->proc_root, p->pid, &buf->fds) == 0) {
 		r->fds = &buf->fds;
 		p->sockets = buf->fds.sockets;
 	}
 	if (read_cgroup(w->proc_root, p->pid, &buf->cgroup) == 0)
 		r->cgroup = &buf->cgroup;
-	if (procfs_mem_total(w->proc_root, &total) == 0 &&
-	    procfs_mem_available(w->proc_root, &available) == 0) {
-		r->mem_total_bytes = (int64_t)total;
-		r->mem_available_bytes = (int64_t)available;
-	}
+	read_machine(w);
+	r->mem_total_bytes = (int64_t)w->mem_total_bytes;
+	r->mem_available_bytes = (int64_t)w->mem_available_bytes;
 	gobin_trim(p->target.bin);
 }
 

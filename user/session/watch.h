@@ -65,6 +65,8 @@ struct watch {
 	bool watch_parks;
 	bool is_stopped; /* watch_stop_all(): what is read now is the last */
 	uint64_t census_interval_ns; /* 0: no census but the first */
+	uint64_t machine_ns; /* when its memory was read: */
+	uint64_t mem_total_bytes, mem_available_bytes; /* 0: not known */
 	uint64_t walks_until_ns; /* of this sample: walks over pages or timers begin no later */
 	struct watched *by_pid;
 	struct watch_exe *by_exe;
