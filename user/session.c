@@ -13,6 +13,8 @@
 #include "base/text.h"
 #include "base/vec.h"
 #include "event/ring.h"
+#include "session/gap.h"
+#include "session/heapread.h"
 #include "session/loop.h"
 #include "session/sample.h"
 #include "session/spawn.h"
@@ -25,7 +27,8 @@
 /* Counters, readings and series move once a second, whatever the interval of display. */
 #define SESSION_TICK_S 1.0
 
-/* For the last censuses of all processes: who waits for the report does not wait for ever. */
+/* For the last censuses and heap profiles of all processes: who waits for the report does not wait
+ * for ever. */
 #define FINISH_NS (10 * NSEC_PER_SEC)
 
 /* With all processes watched, one that has exited is shown for this long and then forgotten. */
@@ -42,6 +45,7 @@ struct session {
 	uint64_t looked_ns; /* when it last looked */
 	struct watch watch;
 	struct spawn spawn;
+	struct gap gap; /* between the last two ticks */
 	uint64_t tasks_lost; /* records of exec and exit that the ring had no room for, so far */
 	uint64_t end_ns; /* when counting stopped; 0 while it goes on */
 	int status; /* what session_run() returns */
@@ -309,6 +313,8 @@ static void on_poll(void *arg)
 
 	on_ring(s);
 	tally_turn(&s->watch, clock_now_ns());
+	on_ring(s);
+	heapread_turn(&s->watch, clock_now_ns());
 }
 
 static void forget_gone(struct session *s)
@@ -372,11 +378,28 @@ static bool is_over(struct session *s)
 	return !watch_alive(&s->watch);
 }
 
+/* Series go on behind a gap; what the model takes for a rate must not. */
+static void notice_gap(struct session *s, uint64_t now_ns)
+{
+	char lost[TEXT_HUMAN_MAX];
+	double lost_s;
+
+	gap_tick(&s->gap, now_ns, clock_boot_ns(), (uint64_t)(SESSION_TICK_S * NSEC_PER_SEC));
+	if (!s->gap.lost_ns)
+		return;
+	lost_s = (double)s->gap.lost_ns / NSEC_PER_SEC;
+	log_warn("nothing was observed for %s: %s", text_duration(lost, lost_s),
+		 s->gap.has_slept ? "the machine slept" : "gotide did not run");
+	model_gap(s->model, now_ns, lost_s);
+}
+
 static void on_tick(void *arg)
 {
 	struct session *s = arg;
+	uint64_t now_ns = clock_now_ns();
 
-	tick(s, clock_now_ns());
+	notice_gap(s, now_ns);
+	tick(s, now_ns);
 	look_round(s);
 	if (s->opts->whom == SESSION_ALL)
 		forget_gone(s);
@@ -582,6 +605,8 @@ static void finish(struct session *s)
 	uint64_t until_ns = clock_now_ns() + FINISH_NS;
 
 	while (s->opts->on_end && clock_now_ns() < until_ns && tally_close(&s->watch))
+		on_ring(s);
+	while (s->opts->on_end && clock_now_ns() < until_ns && heapread_close(&s->watch))
 		on_ring(s);
 	watch_stop_all(&s->watch);
 	s->end_ns = clock_now_ns();

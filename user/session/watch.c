@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "session/heapread.h"
 #include "session/resolve.h"
 #include "session/sample.h"
 #include "session/tally.h"
@@ -151,6 +152,7 @@ static void watched_free(struct watch *w, struct watched *p)
 	if (!p)
 		return;
 	detach(w, p);
+	heapread_free(p->heapread);
 	target_release(&p->target);
 	free(p);
 }
@@ -354,6 +356,7 @@ void watch_gone(struct watch *w, struct watched *p, uint64_t ts_ns, int exit_cod
 		return;
 	p->is_gone = true;
 	tally_cancel(w, p);
+	heapread_cancel(p);
 	probe_target_stop(w->probe, p->pid); /* all hooks at once, where an exec has not done so */
 	if (sample_counters(w)) /* the last counters, before their slot is freed */
 		log_debug("pid %d: its last counters could not be read", p->pid);
