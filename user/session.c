@@ -2,9 +2,12 @@
 #include "session.h"
 
 #include <inttypes.h>
+#include <math.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -14,6 +17,8 @@
 #include "base/vec.h"
 #include "event/ring.h"
 #include "session/loop.h"
+#include "session/record.h"
+#include "session/replay.h"
 #include "session/sample.h"
 #include "session/spawn.h"
 #include "session/tally.h"
@@ -31,6 +36,8 @@
 /* With all processes watched, one that has exited is shown for this long and then forgotten. */
 #define SESSION_GONE_TICKS 5
 
+#define REPLAY_JITTER_S 0.1
+
 struct session {
 	const struct session_opts *opts;
 	const char *proc_root;
@@ -40,6 +47,10 @@ struct session {
 	struct model *model;
 	struct watch watch;
 	struct spawn spawn;
+	struct record *record; /* NULL: no tape is kept */
+	struct replay *replay; /* NULL: this is live */
+	uint32_t ticks_due; /* ticks left out since the last one: a tape has used its allowance */
+	bool is_stopped; /* a replay, by session_stop() */
 	uint64_t tasks_lost; /* records of exec and exit that the ring had no room for, so far */
 	uint64_t end_ns; /* when counting stopped; 0 while it goes on */
 	int status; /* what session_run() returns */
@@ -319,9 +330,25 @@ static void forget_gone(struct session *s)
 	}
 }
 
+static struct snapshot_observer own_account(const struct session *s)
+{
+	if (s->replay)
+		return *replay_observer(s->replay);
+	return (struct snapshot_observer){
+		.refused = s->watch.refused,
+		.malformed = ring_malformed(s->ring),
+		.tasks_lost = probe_tasks_lost(s->probe),
+	};
+}
+
 static void tick(struct session *s, uint64_t now_ns)
 {
+	struct snapshot_observer own;
+
 	on_ring(s);
+	own = own_account(s);
+	if (s->record)
+		record_observer(s->record, &own);
 	int err = sample_all(&s->watch, now_ns);
 
 	if (err)
@@ -352,11 +379,27 @@ static bool is_over(struct session *s)
 	return !watch_alive(&s->watch);
 }
 
+/* A tape that has used its allowance makes do with fewer; what is streamed is not less for it. */
+static bool is_tick_due(struct session *s)
+{
+	if (!s->record || ++s->ticks_due >= record_stretch(s->record)) {
+		s->ticks_due = 0;
+		return true;
+	}
+	sample_refill(&s->watch);
+	return false;
+}
+
 static void on_tick(void *arg)
 {
 	struct session *s = arg;
 
-	tick(s, clock_now_ns());
+	if (is_tick_due(s))
+		tick(s, clock_now_ns());
+	if (s->record && record_error(s->record)) {
+		s->status = record_error(s->record);
+		loop_stop(s->loop);
+	}
 	look_round(s);
 	if (s->opts->whom == SESSION_ALL)
 		forget_gone(s);
@@ -377,11 +420,14 @@ static void on_stop(void *arg)
 static void add_own_account(const struct session *s, struct snapshot *snap)
 {
 	for (size_t i = 0; i < snap->n; i++)
-		snap->processes[i].observer = (struct snapshot_observer){
-			.refused = s->watch.refused,
-			.malformed = ring_malformed(s->ring),
-			.tasks_lost = probe_tasks_lost(s->probe),
-		};
+		snap->processes[i].observer = own_account(s);
+}
+
+static uint64_t session_now(const struct session *s)
+{
+	if (s->replay)
+		return replay_clocks(s->replay).monotonic_ns;
+	return s->end_ns ? s->end_ns : clock_now_ns();
 }
 
 static int show(struct session *s, int (*fn)(struct session *, const struct snapshot *, void *))
@@ -391,7 +437,7 @@ static int show(struct session *s, int (*fn)(struct session *, const struct snap
 
 	if (!fn)
 		return 0;
-	err = model_snapshot(s->model, s->end_ns ? s->end_ns : clock_now_ns(), &snap);
+	err = model_snapshot(s->model, session_now(s), &snap);
 	if (err)
 		return log_err(err, "cannot make a snapshot");
 	add_own_account(s, snap);
@@ -464,6 +510,25 @@ static double census_interval(const struct session *s)
 	return interval_s < 0 ? 0 : interval_s > 0 ? interval_s : TALLY_INTERVAL_S;
 }
 
+static int open_tape(struct session *s)
+{
+	const char *path = s->opts->tape;
+	int err = path ? record_open(path, s->proc_root, s->model, &s->record) : 0;
+
+	return err ? log_err(err, "%s: cannot write", path) : 0;
+}
+
+/* What is said of its errors; one of before stands. */
+static int close_tape(struct session *s, int before)
+{
+	int err = record_close(TAKE_PTR(s->record));
+
+	if (!err)
+		return before;
+	(void)log_err(err, "%s: not everything could be written", s->opts->tape);
+	return before ? before : err;
+}
+
 static int start_watch(struct session *s)
 {
 	_cleanup_(cleanup_asked) asked_vec asked = { 0 };
@@ -476,6 +541,8 @@ static int start_watch(struct session *s)
 	err = open_probe(s);
 	if (!err)
 		err = model_new(&(struct model_opts){ 0 }, &s->model);
+	if (!err)
+		err = open_tape(s);
 	if (!err)
 		err = watch_init(&s->watch, &(struct watch_opts){
 						    .probe = s->probe,
@@ -612,13 +679,115 @@ int session_run(const struct session_opts *opts)
 	if (!err)
 		err = catch_signals(&s);
 	err = err ? log_err(err, "cannot make an event loop") : run(&s);
+	err = close_tape(&s, err);
 	teardown(&s);
+	return err;
+}
+
+/* ---- from a tape ---- */
+
+/* Lets real time pass as it did on the tape, and hears the keyboard meanwhile. */
+static void pace(struct session *s, uint64_t tape_ns, uint64_t since_ns)
+{
+	struct pollfd key = { .fd = s->opts->input_fd, .events = POLLIN };
+	double due_s = seconds_between(0, tape_ns) / s->opts->speed;
+	double left_s;
+
+	while (!s->is_stopped && !s->status &&
+	       (left_s = due_s - seconds_between(since_ns, clock_now_ns())) > 0) {
+		int ms = (int)fmin(ceil(left_s * 1000), 60000);
+		bool has_key = poll(&key, 1, ms) > 0;
+
+		if (has_key && s->opts->on_input)
+			on_input(s);
+	}
+}
+
+static int replay_all(struct session *s)
+{
+	uint64_t begun_ns = 0, since_ns = clock_now_ns(), shown_ns = 0, now_ns;
+	double interval_s = s->opts->interval_s > 0 ? s->opts->interval_s : 1;
+	int n = 1;
+
+	while (!s->is_stopped && !s->status && (n = replay_next(s->replay)) == 1) {
+		now_ns = session_now(s);
+		if (!begun_ns)
+			begun_ns = replay_header(s->replay)->begun.monotonic_ns;
+		if (s->opts->speed > 0)
+			pace(s, now_ns - begun_ns, since_ns);
+		/* Ticks come a little early or late. */
+		if (seconds_between(shown_ns, now_ns) < interval_s - REPLAY_JITTER_S)
+			continue;
+		shown_ns = now_ns;
+		s->status = show(s, s->opts->on_sample);
+	}
+	return n == 1 ? 0 : n;
+}
+
+/* Everything up to where a tape breaks off is as good as a whole one. */
+static int judge_tape(const struct session *s, const char *path, int err)
+{
+	const struct tape_header *h = replay_header(s->replay);
+	char text[TEXT_HUMAN_MAX];
+
+	bool is_part = err == -ENODATA || err == -EBADMSG;
+
+	if (err && !is_part)
+		return log_err(err, "%s", path);
+	if (!h || session_now(s) == h->begun.monotonic_ns) {
+		(void)log_err(0, "%s: this tape %s before its first sample", path,
+			      err == -EBADMSG ? "is damaged" : "ends");
+		return -ENODATA;
+	}
+	text_duration(text, seconds_between(h->begun.monotonic_ns, session_now(s)));
+	if (err == -ENODATA)
+		log_warn("%s: ends early: cut off after %s", path, text);
+	else if (err)
+		log_warn("%s: ends early: damaged after %s", path, text);
+	return 0;
+}
+
+static int replay_open_failed(const char *path, int err)
+{
+	if (err == -EBADMSG)
+		(void)log_err(0, "%s: this is no tape", path);
+	else if (err == -EPROTONOSUPPORT)
+		(void)log_err(0, "%s: a tape of a newer gotide", path);
+	else
+		(void)log_err(err, "%s", path);
+	return err;
+}
+
+int session_replay(const char *path, const struct session_opts *opts)
+{
+	struct session s = { .opts = opts };
+	int err = model_new(&(struct model_opts){ 0 }, &s.model);
+
+	if (err)
+		return log_err(err, "cannot replay");
+	spawn_init(&s.spawn);
+	err = replay_open(path, s.model, &s.replay);
+	if (err) {
+		err = replay_open_failed(path, err);
+	} else {
+		err = judge_tape(&s, path, replay_all(&s));
+		err = err ? err : s.status ? s.status : show(&s, opts->on_end);
+	}
+	model_free(s.model);
+	replay_free(s.replay);
 	return err;
 }
 
 void session_stop(struct session *s)
 {
-	loop_stop(s->loop);
+	s->is_stopped = true;
+	if (s->loop)
+		loop_stop(s->loop);
+}
+
+int64_t session_wall_s(const struct session *s)
+{
+	return s->replay ? replay_clocks(s->replay).wall_ns / (int64_t)NSEC_PER_SEC : time(NULL);
 }
 
 int session_command_status(const struct session *s)

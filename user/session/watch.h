@@ -41,7 +41,8 @@ struct watched {
 	uint32_t closing; /* how far the last one has come */
 	uint64_t last_births; /* at the previous tick, for the budget */
 	unsigned int sample_shift;
-	uint32_t ticks;
+	uint32_t ticks; /* seconds */
+	uint32_t slow_at; /* the tick for which the next reading of what is dear is due */
 	uint32_t rollup_at; /* the tick for which the next walk over its pages is due */
 	uint32_t timers_at; /* and the next over its timers */
 	bool is_gone; /* exited; kept for its final figures */
@@ -59,6 +60,7 @@ struct watch {
 	bool watch_parks;
 	bool is_stopped; /* watch_stop_all(): what is read now is the last */
 	uint64_t census_interval_ns; /* 0: no census but the first */
+	uint32_t tick_s; /* whole seconds since the last tick, if they are further apart */
 	uint64_t walks_until_ns; /* of this sample: walks over pages or timers begin no later */
 	struct watched *by_pid;
 	struct watch_exe *by_exe;
