@@ -2,8 +2,6 @@
 #include "session.h"
 
 #include <inttypes.h>
-#include <math.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +15,7 @@
 #include "base/vec.h"
 #include "event/ring.h"
 #include "session/loop.h"
+#include "session/playback.h"
 #include "session/record.h"
 #include "session/replay.h"
 #include "session/sample.h"
@@ -36,8 +35,6 @@
 /* With all processes watched, one that has exited is shown for this long and then forgotten. */
 #define SESSION_GONE_TICKS 5
 
-#define REPLAY_JITTER_S 0.1
-
 struct session {
 	const struct session_opts *opts;
 	const char *proc_root;
@@ -45,6 +42,8 @@ struct session {
 	struct probe *probe;
 	struct ring *ring;
 	struct model *model;
+	struct judge *judge;
+	uint64_t looked_ns; /* when it last looked */
 	struct watch watch;
 	struct spawn spawn;
 	struct record *record; /* NULL: no tape is kept */
@@ -341,6 +340,23 @@ static struct snapshot_observer own_account(const struct session *s)
 	};
 }
 
+/* What is found now is remembered; between looks nothing is. */
+static void look(struct session *s, uint64_t now_ns)
+{
+	struct snapshot *snap = NULL;
+	int err;
+
+	if (now_ns < s->looked_ns + JUDGE_INTERVAL_NS)
+		return;
+	s->looked_ns = now_ns;
+	err = model_snapshot(s->model, now_ns, &snap);
+	if (!err)
+		err = judge_look(s->judge, snap);
+	if (err)
+		log_debug("verdicts: %s", strerror(-err));
+	snapshot_free(snap);
+}
+
 static void tick(struct session *s, uint64_t now_ns)
 {
 	struct snapshot_observer own;
@@ -353,6 +369,7 @@ static void tick(struct session *s, uint64_t now_ns)
 
 	if (err)
 		log_debug("counters: %s", strerror(-err));
+	look(s, now_ns);
 }
 
 /* What wait(2) says of the command holds, even if its exit was not seen otherwise. */
@@ -542,6 +559,8 @@ static int start_watch(struct session *s)
 	if (!err)
 		err = model_new(&(struct model_opts){ 0 }, &s->model);
 	if (!err)
+		err = judge_new(&s->judge);
+	if (!err)
 		err = open_tape(s);
 	if (!err)
 		err = watch_init(&s->watch, &(struct watch_opts){
@@ -662,6 +681,7 @@ static void teardown(struct session *s)
 	spawn_end(&s->spawn);
 	ring_close(s->ring);
 	probe_close(s->probe);
+	judge_free(s->judge);
 	model_free(s->model);
 	loop_free(s->loop);
 }
@@ -686,76 +706,43 @@ int session_run(const struct session_opts *opts)
 
 /* ---- from a tape ---- */
 
-/* Lets real time pass as it did on the tape, and hears the keyboard meanwhile. */
-static void pace(struct session *s, uint64_t tape_ns, uint64_t since_ns)
+static void on_played_tick(void *arg, uint64_t now_ns)
 {
-	struct pollfd key = { .fd = s->opts->input_fd, .events = POLLIN };
-	double due_s = seconds_between(0, tape_ns) / s->opts->speed;
-	double left_s;
-
-	while (!s->is_stopped && !s->status &&
-	       (left_s = due_s - seconds_between(since_ns, clock_now_ns())) > 0) {
-		int ms = (int)fmin(ceil(left_s * 1000), 60000);
-		bool has_key = poll(&key, 1, ms) > 0;
-
-		if (has_key && s->opts->on_input)
-			on_input(s);
-	}
+	look(arg, now_ns);
 }
 
-static int replay_all(struct session *s)
+static int on_played_show(void *arg)
 {
-	uint64_t begun_ns = 0, since_ns = clock_now_ns(), shown_ns = 0, now_ns;
-	double interval_s = s->opts->interval_s > 0 ? s->opts->interval_s : 1;
-	int n = 1;
+	struct session *s = arg;
 
-	while (!s->is_stopped && !s->status && (n = replay_next(s->replay)) == 1) {
-		now_ns = session_now(s);
-		if (!begun_ns)
-			begun_ns = replay_header(s->replay)->begun.monotonic_ns;
-		if (s->opts->speed > 0)
-			pace(s, now_ns - begun_ns, since_ns);
-		/* Ticks come a little early or late. */
-		if (seconds_between(shown_ns, now_ns) < interval_s - REPLAY_JITTER_S)
-			continue;
-		shown_ns = now_ns;
-		s->status = show(s, s->opts->on_sample);
-	}
-	return n == 1 ? 0 : n;
+	return show(s, s->opts->on_sample);
 }
 
-/* Everything up to where a tape breaks off is as good as a whole one. */
-static int judge_tape(const struct session *s, const char *path, int err)
+static int on_played_input(void *arg)
 {
-	const struct tape_header *h = replay_header(s->replay);
-	char text[TEXT_HUMAN_MAX];
+	struct session *s = arg;
 
-	bool is_part = err == -ENODATA || err == -EBADMSG;
-
-	if (err && !is_part)
-		return log_err(err, "%s", path);
-	if (!h || session_now(s) == h->begun.monotonic_ns) {
-		(void)log_err(0, "%s: this tape %s before its first sample", path,
-			      err == -EBADMSG ? "is damaged" : "ends");
-		return -ENODATA;
-	}
-	text_duration(text, seconds_between(h->begun.monotonic_ns, session_now(s)));
-	if (err == -ENODATA)
-		log_warn("%s: ends early: cut off after %s", path, text);
-	else if (err)
-		log_warn("%s: ends early: damaged after %s", path, text);
-	return 0;
+	return s->opts->on_input ? s->opts->on_input(s, s->opts->arg) : 0;
 }
 
-static int replay_open_failed(const char *path, int err)
+static int play(struct session *s, const char *path)
 {
-	if (err == -EBADMSG)
-		(void)log_err(0, "%s: this is no tape", path);
-	else if (err == -EPROTONOSUPPORT)
-		(void)log_err(0, "%s: a tape of a newer gotide", path);
-	else
-		(void)log_err(err, "%s", path);
-	return err;
+	int err = replay_open(path, s->model, &s->replay);
+
+	if (err)
+		return playback_refuse(path, err);
+	err = playback_run(s->replay, &(struct playback){
+					      .path = path,
+					      .interval_s = s->opts->interval_s,
+					      .speed = s->opts->speed,
+					      .input_fd = s->opts->input_fd,
+					      .on_tick = on_played_tick,
+					      .on_show = on_played_show,
+					      .on_input = on_played_input,
+					      .arg = s,
+					      .is_stopped = &s->is_stopped,
+				      });
+	return err ? err : show(s, s->opts->on_end);
 }
 
 int session_replay(const char *path, const struct session_opts *opts)
@@ -763,19 +750,19 @@ int session_replay(const char *path, const struct session_opts *opts)
 	struct session s = { .opts = opts };
 	int err = model_new(&(struct model_opts){ 0 }, &s.model);
 
-	if (err)
-		return log_err(err, "cannot replay");
+	if (!err)
+		err = judge_new(&s.judge);
 	spawn_init(&s.spawn);
-	err = replay_open(path, s.model, &s.replay);
-	if (err) {
-		err = replay_open_failed(path, err);
-	} else {
-		err = judge_tape(&s, path, replay_all(&s));
-		err = err ? err : s.status ? s.status : show(&s, opts->on_end);
-	}
+	err = err ? log_err(err, "cannot replay") : play(&s, path);
+	judge_free(s.judge);
 	model_free(s.model);
 	replay_free(s.replay);
 	return err;
+}
+
+void session_verdict(const struct session *s, const struct snapshot_process *p, struct verdict *ret)
+{
+	judge_verdict(s->judge, p, ret);
 }
 
 void session_stop(struct session *s)

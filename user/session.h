@@ -8,7 +8,7 @@
 #define GOTIDE_SESSION_H
 
 #include "base/err.h"
-#include "model/snapshot.h"
+#include "trend/judge.h"
 
 enum session_whom {
 	SESSION_NAMED = 0, /* names: pids or process names, each must match at least one */
@@ -54,6 +54,13 @@ int session_run(const struct session_opts *opts) _must_check_;
  * breaks off is replayed up to there, and a warning says so.
  */
 int session_replay(const char *path, const struct session_opts *opts) _must_check_;
+
+/*
+ * The verdict on a process of the snapshot that a callback was handed, by what it shows and by what
+ * was found before.
+ */
+void session_verdict(const struct session *s, const struct snapshot_process *p,
+		     struct verdict *ret);
 
 /* Asks a running session to end as if its time were up; safe from callbacks. */
 void session_stop(struct session *s);

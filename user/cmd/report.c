@@ -71,10 +71,9 @@ static int on_end(struct session *s, const struct snapshot *snap, void *arg)
 	struct report *r = arg;
 	int status, err;
 
-	(void)s;
 	if (r->reports++ && !r->opts.is_json)
 		fputc('\n', r->opts.out);
-	err = ending_print(&r->opts, snap, &status);
+	err = ending_print(&r->opts, s, snap, &status);
 	if (!err && status == CMD_LEAK)
 		r->status = status;
 	return err ? opts_print_failed(&r->opts, err) : 0;

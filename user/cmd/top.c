@@ -86,14 +86,15 @@ static const struct argp argp = {
 	       "  gotide top -j | jq -c '[.pid, .verdict]'\n",
 };
 
-static int print_process(struct top_cmd *t, const struct snapshot_process *p)
+static int print_process(struct top_cmd *t, const struct session *s,
+			 const struct snapshot_process *p)
 {
 	_cleanup_free_ struct verdict *v = malloc(sizeof(*v));
 	struct row row;
 
 	if (!v)
 		return -ENOMEM;
-	verdict_of(p, v);
+	session_verdict(s, p, v);
 	t->has_leak = t->has_leak || verdict_kind_is_leak(v->kind);
 	if (t->opts->is_json)
 		return jsonl_write(t->opts->out, jsonl_process(p, v));
@@ -115,7 +116,7 @@ static int print_lines(struct top_cmd *t, const struct session *s, const struct 
 
 		/* One that has ended is printed once more. */
 		if (!p->has_exited || p->now_ns > t->sampled_ns)
-			err = print_process(t, p);
+			err = print_process(t, s, p);
 	}
 	t->sampled_ns = snap->now_ns;
 	if (!err && fflush(t->opts->out))
@@ -123,14 +124,20 @@ static int print_lines(struct top_cmd *t, const struct session *s, const struct 
 	return err;
 }
 
+/* arg: the session, which outlives the screen. */
+static void judge(void *arg, const struct snapshot_process *p, struct verdict *ret)
+{
+	session_verdict(arg, p, ret);
+}
+
 /*
  * Only with the first sample, so that whatever goes wrong before is said on the terminal as it was.
  * A terminal that curses cannot drive gets lines, like a pipe.
  */
-static void screen_start(struct top_cmd *t)
+static void screen_start(struct top_cmd *t, struct session *s)
 {
 	t->wants_screen = false;
-	if (!top_open(&t->screen))
+	if (!top_open(judge, s, &t->screen))
 		log_set_level(LOG_LEVEL_QUIET); /* talk would tear the screen */
 }
 
@@ -150,7 +157,7 @@ static int on_sample(struct session *s, const struct snapshot *snap, void *arg)
 	if (t->is_over)
 		return 0;
 	if (t->wants_screen)
-		screen_start(t);
+		screen_start(t, s);
 	int err = t->screen ? top_sample(t->screen, snap) : print_lines(t, s, snap);
 
 	if (err)

@@ -50,6 +50,7 @@ struct model_process_info {
 	bool is_from_start; /* counted from its first instruction on: no goroutine is older */
 	uint32_t hooks_on;
 	uint64_t start_ns;
+	double age_s; /* of the process then; -1 unknown */
 	struct model_resolver resolver;
 };
 

@@ -203,6 +203,7 @@ int picture_take(struct process *p, uint64_t now_ns, struct snapshot_process *re
 		.exit_code = p->exit_code,
 		.is_oom_victim = p->is_oom_victim,
 		.start_ns = p->start_ns,
+		.age_s = p->age_s,
 		.now_ns = p->has_exited && p->exit_ns < now_ns ? p->exit_ns : now_ns,
 		.is_park_watched = p->is_park_watched,
 		.census_torn = p->census_torn,

@@ -59,6 +59,7 @@ static void process_init(struct process *p, const struct model_process_info *inf
 	p->is_from_start = info->is_from_start;
 	p->hooks_on = info->hooks_on;
 	p->start_ns = p->tick_ns = info->start_ns;
+	p->age_s = info->age_s;
 	p->heap_live_bytes = p->tick_alloc_bytes = p->tick_gc_cycles = -1;
 	p->limit_bytes = p->cgroup_current_bytes = p->cgroup_reclaimable_bytes = -1;
 	p->mem_total_bytes = p->mem_available_bytes = p->io_bytes = p->tick_io_bytes = -1;

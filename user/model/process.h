@@ -22,6 +22,7 @@ struct process {
 	int exit_code;
 	uint32_t hooks_on;
 	uint64_t start_ns, tick_ns, exit_ns;
+	double age_s;
 	struct model_resolver resolver;
 	const struct fact_listener *listener; /* borrowed; NULL: nobody listens */
 

@@ -137,6 +137,7 @@ struct snapshot_process {
 	int exit_code; /* as wait(2) gives it, -1 unknown; valid if has_exited */
 	bool is_oom_victim; /* the kernel, out of memory, chose to kill it */
 	uint64_t start_ns, now_ns; /* observation */
+	double age_s; /* of the process when the observation began; -1 unknown */
 
 	int64_t live, at_attach; /* goroutines without the runtime's own, as NumGoroutine(); -1 */
 	int64_t live_system;

@@ -24,6 +24,7 @@ enum sockets_state {
 	SOCKETS_STATES,
 };
 
+/* Each socket counts once, though several descriptors may hold it. */
 struct sockets {
 	uint32_t n[SOCKETS_STATES];
 	bool is_partial; /* more descriptors or lines than the limits allow: OTHER has the rest */
@@ -38,5 +39,14 @@ const char *sockets_state_str(enum sockets_state s);
 
 /* -ESRCH, -EACCES; -ENOENT without a network namespace to read. */
 int sockets_read(const char *root, pid_t pid, struct sockets *ret) _must_check_;
+
+/* One line of a table.  -EBADMSG: of no socket, as the heading and what is in TIME_WAIT. */
+enum sockets_table {
+	SOCKETS_TABLE_TCP = 0,
+	SOCKETS_TABLE_UDP,
+	SOCKETS_TABLE_UNIX,
+};
+int sockets_line_parse(const char *line, enum sockets_table t, uint64_t *ret_inode,
+		       enum sockets_state *ret_state) _must_check_;
 
 #endif

@@ -9,6 +9,8 @@
 #define CONFIDENCE_90_Z 1.645
 #define THIRD_MIN	4 /* floors in the last third, at least */
 #define RATE_POINTS_MIN 2 /* in a third */
+#define BENDING		0.75
+#define COARSER		2 /* times as long is the next stretch of a floor */
 
 size_t detect_points(const struct series *s, uint64_t from_ns, double *ret_t, double *ret_v)
 {
@@ -51,7 +53,7 @@ static void measure(struct detect *d)
 {
 	size_t third = d->n / 3 > THIRD_MIN ? d->n / 3 : THIRD_MIN;
 	size_t from = d->n > third ? d->n - third : 0;
-	struct stats_slope last;
+	struct stats_slope first, last;
 
 	d->first = d->floor[0];
 	d->last = d->floor[d->n - 1];
@@ -59,8 +61,10 @@ static void measure(struct detect *d)
 	d->drawdown = d->growth > 0 ? deepest_fall(d->floor, d->n) / d->growth : INFINITY;
 	stats_mann_kendall(d->floor, d->n, &d->kendall);
 	stats_theil_sen(d->t, d->floor, d->n, CONFIDENCE_90_Z, &d->slope);
+	stats_theil_sen(d->t, d->floor, d->n - from, CONFIDENCE_90_Z, &first);
 	stats_theil_sen(d->t + from, d->floor + from, d->n - from, CONFIDENCE_90_Z, &last);
 	d->last_ratio = d->slope.slope > 0 ? last.slope / d->slope.slope : 0;
+	d->is_bending = last.high < BENDING * first.low;
 }
 
 static enum detect_state judge(const struct detect *d, const struct detect_rules *rules)
@@ -78,14 +82,9 @@ static enum detect_state judge(const struct detect *d, const struct detect_rules
 	return d->last_ratio < rules->plateau_ratio ? DETECT_PLATEAUING : DETECT_GROWING;
 }
 
-void detect_floor(const double *t, const double *v, size_t n, const struct detect_rules *rules,
-		  struct detect *ret)
+static void judge_floors(const double *t, const double *v, size_t n, size_t buckets,
+			 const struct detect_rules *rules, struct detect *ret)
 {
-	size_t buckets = n / 2;
-
-	assert(rules->min_buckets >= 3 && rules->min_buckets <= DETECT_BUCKETS_MAX);
-	buckets = buckets < rules->min_buckets ? rules->min_buckets : buckets;
-	buckets = buckets > DETECT_BUCKETS_MAX ? DETECT_BUCKETS_MAX : buckets;
 	*ret = (struct detect){ .state = DETECT_TOO_EARLY };
 	ret->n = stats_floors(t, v, n, buckets, ret->t, ret->floor);
 	ret->span_s = n ? t[n - 1] - t[0] : 0;
@@ -93,6 +92,24 @@ void detect_floor(const double *t, const double *v, size_t n, const struct detec
 		return;
 	measure(ret);
 	ret->state = judge(ret, rules);
+}
+
+void detect_floor(const double *t, const double *v, size_t n, const struct detect_rules *rules,
+		  struct detect *ret)
+{
+	size_t buckets = MIN(MAX(n / 2, rules->min_buckets), (size_t)DETECT_BUCKETS_MAX);
+	struct detect coarse;
+
+	assert(rules->min_buckets >= 3 && rules->min_buckets <= DETECT_BUCKETS_MAX);
+	judge_floors(t, v, n, buckets, rules, ret);
+	while (ret->state == DETECT_FLAT && buckets > rules->min_buckets) {
+		buckets = MAX(buckets / COARSER, rules->min_buckets);
+		judge_floors(t, v, n, buckets, rules, &coarse);
+		/* There are falls in between, or the short ones would have shown it. */
+		if (coarse.state == DETECT_GROWING &&
+		    coarse.growth >= rules->min_growth_part * coarse.first)
+			*ret = coarse;
+	}
 }
 
 bool detect_rate(const struct series *s, double from_s, double to_s, double *ret_first,

@@ -5,8 +5,9 @@
 // compared with one read from outside.
 //
 // stdin: "go" allocates and says what, "many" allocates from very many places,
-// "profile" collects twice and prints the heap profile as text, then a line of
-// JSON, "stop" ends the program. Nothing is collected but then.
+// "throng" from eight times as many, "profile" collects twice and prints the heap
+// profile as text, then a line of JSON, "collect" does that without the profile,
+// "stop" ends the program. Nothing is collected but then.
 package main
 
 import (
@@ -86,6 +87,13 @@ func descend(depth int, path uint) {
 	}
 }
 
+func many(depth int) {
+	for path := uint(0); path < 1<<uint(depth); path++ {
+		left(depth, path)
+	}
+	report(map[string]int{"places": 1 << uint(depth)})
+}
+
 func main() {
 	rate := flag.Int("rate", -1, "runtime.MemProfileRate; -1: as it is")
 	flag.Parse()
@@ -106,10 +114,13 @@ func main() {
 			blocks = append(blocks, make([]byte, 3<<20))
 			report(map[string]int{"blocks": 211, "pairs": 307, "dropped": 401})
 		case "many":
-			for path := uint(0); path < 1<<14; path++ {
-				left(14, path)
-			}
-			report(map[string]int{"places": 1 << 14})
+			many(14)
+		case "throng":
+			many(17)
+		case "collect":
+			runtime.GC()
+			runtime.GC()
+			report(map[string]int{"rate": runtime.MemProfileRate})
 		case "profile":
 			runtime.GC()
 			runtime.GC()
