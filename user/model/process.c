@@ -7,7 +7,7 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
-#include "model/recount.h"
+#include "model/records.h"
 
 /* A newcomer replaces the smallest site of a full table only if it is clearly bigger. */
 #define REPLACE_FACTOR 2
@@ -169,19 +169,50 @@ static int site_add(struct process *p, uint64_t gopc, uint64_t startpc, struct s
 	return 0;
 }
 
+void process_tell(const struct process *p, const struct site *s, struct fact *f)
+{
+	if (!p->listener)
+		return;
+	f->pid = p->pid;
+	if (s) {
+		f->gopc = s->gopc;
+		f->startpc = s->startpc;
+		f->is_other = s->is_other;
+	}
+	p->listener->hear(p->listener->arg, f);
+}
+
+static void tell_site(const struct process *p, const struct site *s)
+{
+	struct fact f = { .kind = FACT_SITE };
+
+	process_tell(p, s, &f);
+}
+
 int process_site(struct process *p, uint64_t gopc, uint64_t startpc, struct site **ret)
 {
 	struct site *s = site_find(p, gopc);
 
 	if (!s && HASH_COUNT(p->sites) >= p->max_sites)
 		return site_other(p, ret);
-	if (!s)
-		return site_add(p, gopc, startpc, ret);
+	if (!s) {
+		int err = site_add(p, gopc, startpc, ret);
+
+		if (!err)
+			tell_site(p, *ret);
+		return err;
+	}
 	*ret = s;
 	if (s->startpc || !startpc)
 		return 0;
 	s->startpc = startpc;
+	tell_site(p, s);
 	return site_resolve(s, &p->resolver);
+}
+
+int process_site_told(struct process *p, const struct fact *f, struct site **ret)
+{
+	return f->is_other ? site_other(p, ret) : process_site(p, f->gopc, f->startpc, ret);
 }
 
 static void site_fold(struct process *p, uint64_t born, uint64_t died)
@@ -312,68 +343,55 @@ struct site *process_site_next(struct process *p, struct site *s)
 
 /* ---- events ---- */
 
-static int birth_event(struct process *p, const struct event *ev)
+int process_stack(struct process *p, const struct event *ev)
 {
-	struct site *s = NULL;
-	int err = idclock_birth(&p->clock, ev->ts_ns, ev->go.goid);
-
-	err = err ? err : process_site(p, ev->go.gopc, ev->go.startpc, &s);
-	return err ? err : site_birth(s, p->start_ns, p->tick_ns);
-}
-
-static int death_event(struct process *p, const struct event *ev)
-{
-	struct site *s = NULL;
-	int err = process_site(p, ev->go.gopc, 0, &s);
-
-	if (err)
-		return err;
-	return site_death(s, idclock_lookup(&p->clock, ev->go.goid), ev->ts_ns, p->start_ns,
-			  p->tick_ns);
-}
-
-static int stack_event(struct process *p, const struct event *ev)
-{
+	struct fact f = { .kind = FACT_STACK, .event = ev };
 	struct site *s = NULL;
 	int err = process_site(p, ev->stack.gopc, 0, &s);
 
-	return err || s->is_other ? err : site_stack_seen(s, ev, &p->resolver);
+	if (err || s->is_other)
+		return err;
+	int ret = site_stack_seen(s, ev, &p->resolver);
+
+	if (ret > 0)
+		process_tell(p, s, &f);
+	return MIN(ret, 0);
 }
 
-static int mark_end(struct process *p, uint64_t ts_ns, int64_t bytes)
+void process_oom(struct process *p)
 {
-	if (ts_ns <= p->last_mark_ns)
-		return 0;
-	p->last_mark_ns = ts_ns;
-	p->heap_live_bytes = bytes;
-	return series3_add(&p->heap_live, ts_ns, (double)bytes);
+	struct fact f = { .kind = FACT_OOM };
+
+	p->is_oom_victim = true;
+	process_tell(p, NULL, &f);
 }
 
 int process_event(struct process *p, const struct event *ev)
 {
 	switch (ev->kind) {
 	case WIRE_BIRTH:
-		p->received++;
-		return birth_event(p, ev);
+		p->pending.received++;
+		return records_birth(p, ev);
 	case WIRE_DEATH:
-		p->received++;
-		return death_event(p, ev);
+		p->pending.received++;
+		return records_death(p, ev);
 	case WIRE_PARK:
 	case WIRE_READY:
-		p->received++;
+		p->pending.received++;
 		return 0;
 	case WIRE_STACK:
-		return stack_event(p, ev);
+		return process_stack(p, ev);
 	case WIRE_MARK_END:
-		p->marks++;
-		return mark_end(p, ev->ts_ns, (int64_t)ev->gc.heap_live_bytes);
+		p->pending.marks++;
+		records_mark_end(p, ev->ts_ns, (int64_t)ev->gc.heap_live_bytes);
+		return 0;
 	case WIRE_RSS:
 		for (int i = 0; i < WIRE_RSS_MAX; i++)
 			if (ev->rss.bytes[i] >= 0)
 				p->rss_bytes[i] = ev->rss.bytes[i];
 		return 0;
 	case WIRE_OOM:
-		p->is_oom_victim = true;
+		process_oom(p);
 		return 0;
 	case WIRE_EXIT:
 		process_exited(p, ev->ts_ns, ev->task.exit_code);
@@ -385,8 +403,11 @@ int process_event(struct process *p, const struct event *ev)
 
 void process_exited(struct process *p, uint64_t ts_ns, int exit_code)
 {
+	struct fact f = { .kind = FACT_EXITED, .exit = { ts_ns, exit_code } };
+
 	if (p->has_exited)
 		return;
+	process_tell(p, NULL, &f);
 	p->has_exited = true;
 	p->exit_ns = ts_ns;
 	p->exit_code = exit_code;
@@ -534,6 +555,18 @@ int64_t process_live(struct process *p, int64_t *ret_system)
 	return p->has_census ? live : -1;
 }
 
+static int mark_end(struct process *p, uint64_t ts_ns, int64_t bytes)
+{
+	const struct fact_records r = {
+		.mark_min_bytes = bytes,
+		.mark_max_bytes = bytes,
+		.mark_last_bytes = bytes,
+		.mark_last_ns = ts_ns,
+	};
+
+	return records_take(p, &r);
+}
+
 /*
  * Marks that the ring lost; and where no probe tells of them, what the runtime's own account says
  * was marked, dated when it was read.
@@ -630,12 +663,12 @@ int process_tick(struct process *p, uint64_t now_ns)
 {
 	double births = 0, dt = seconds_between(p->tick_ns, now_ns);
 	int64_t system;
+	int err = records_close(p);
 
 	if (p->is_closed)
-		return 0;
+		return err;
 	p->is_closed = p->has_exited;
-	int err = tick_clock(p, now_ns);
-
+	err = err ? err : tick_clock(p, now_ns);
 	err = err ? err : tick_sites(p, now_ns, &births);
 	err = err ? err : tick_marks(p, now_ns);
 	err = err ? err : add_known(&p->live, now_ns, process_live(p, &system));

@@ -9,6 +9,7 @@
 
 #include "model/allocs.h"
 #include "model/idclock.h"
+#include "model/fact.h"
 #include "model/memory.h"
 #include "model/site.h"
 
@@ -23,6 +24,7 @@ struct process {
 	uint64_t start_ns, tick_ns, exit_ns;
 	double age_s;
 	struct model_resolver resolver;
+	const struct fact_listener *listener; /* borrowed; NULL: nobody listens */
 
 	struct site *sites; /* by gopc */
 	struct site *other; /* the rest, folded; NULL: none yet */
@@ -49,6 +51,7 @@ struct process {
 	uint64_t tick_hits[WIRE_HOOK_BOOKED];
 	uint64_t rss_events; /* of state, when last taken */
 	uint64_t received;
+	struct fact_records pending; /* since the last tick */
 
 	int64_t heap_live_bytes;
 	uint64_t last_mark_ns, marks;
@@ -86,6 +89,10 @@ void process_free(struct process *p);
 /* The site of a go statement; when the table is full and it has none, the folded rest. */
 int process_site(struct process *p, uint64_t gopc, uint64_t startpc,
 		 struct site **ret) _must_check_;
+/* The site that a fact is about. */
+int process_site_told(struct process *p, const struct fact *f, struct site **ret) _must_check_;
+/* Fills in the pid and the site (NULL: it is about none) and lets the listener hear it. */
+void process_tell(const struct process *p, const struct site *s, struct fact *f);
 /* All sites, the folded one last. */
 struct site *process_site_first(struct process *p);
 struct site *process_site_next(struct process *p, struct site *s);
@@ -101,6 +108,8 @@ int process_park_counts(struct process *p, uint64_t gopc, uint32_t reason,
 			const struct wire_park_count *c) _must_check_;
 void process_counters(struct process *p, const struct wire_state *s);
 void process_reading(struct process *p, const struct model_reading *r);
+void process_oom(struct process *p);
+int process_stack(struct process *p, const struct event *ev) _must_check_;
 int process_allocs(struct process *p, const struct model_allocs *a) _must_check_;
 void process_gap(struct process *p, uint64_t now_ns, double seconds);
 void process_exited(struct process *p, uint64_t ts_ns, int exit_code);

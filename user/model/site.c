@@ -8,6 +8,10 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 
+/* A stack may change so often at first, then with a pause in between. */
+#define STACK_CHANGES  8
+#define STACK_PAUSE_NS (10 * NSEC_PER_SEC)
+
 int site_new(uint64_t gopc, uint64_t startpc, struct site **ret)
 {
 	struct site *s = calloc(1, sizeof(*s));
@@ -35,6 +39,7 @@ void site_free(struct site *s)
 	series3_release(&s->survivors);
 	series3_release(&s->births);
 	free(s->ages);
+	free(s->pending);
 	free(s->function);
 	free(s->file);
 	free(s->start_function);
@@ -101,22 +106,38 @@ void site_rebase(struct site *s, int64_t base)
 		s->ages->before = (double)base;
 }
 
-int site_birth(struct site *s, uint64_t observed_ns, uint64_t tick_ns)
+static int ensure_pending(struct site *s)
 {
-	int err = ensure_ages(s, observed_ns, tick_ns);
+	if (!s->pending)
+		s->pending = calloc(1, sizeof(*s->pending));
+	return s->pending ? 0 : -ENOMEM;
+}
+
+int site_birth(struct site *s)
+{
+	int err = ensure_pending(s);
 
 	if (!err)
-		ages_birth(s->ages);
+		ages_note_birth(s->pending);
 	return err;
 }
 
-int site_death(struct site *s, uint64_t birth_ns, uint64_t ts_ns, uint64_t observed_ns,
-	       uint64_t tick_ns)
+int site_death(struct site *s, uint64_t birth_ns, uint64_t ts_ns, uint64_t observed_ns)
+{
+	int err = ensure_pending(s);
+
+	if (!err)
+		ages_note_death(s->pending, s->ages, observed_ns, birth_ns, ts_ns);
+	return err;
+}
+
+int site_records(struct site *s, const struct ages_digest *d, uint64_t observed_ns,
+		 uint64_t tick_ns)
 {
 	int err = ensure_ages(s, observed_ns, tick_ns);
 
 	if (!err)
-		ages_death(s->ages, birth_ns, ts_ns);
+		ages_apply(s->ages, d);
 	return err;
 }
 
@@ -186,12 +207,19 @@ struct site_reason *site_reason(struct site *s, uint32_t reason)
 {
 	struct site_reason fresh = { .reason = reason };
 
-	vec_for_each (&s->reasons, it)
-		if (it->reason == reason)
-			return it;
+	size_t at = 0;
+
+	while (at < s->reasons.n && s->reasons.items[at].reason < reason)
+		at++;
+	if (at < s->reasons.n && s->reasons.items[at].reason == reason)
+		return &s->reasons.items[at];
 	if (s->reasons.n >= SNAPSHOT_REASONS_MAX || vec_push(&s->reasons, fresh))
 		return NULL;
-	return &s->reasons.items[s->reasons.n - 1];
+	struct site_reason *r = &s->reasons.items[at];
+
+	memmove(r + 1, r, (s->reasons.n - 1 - at) * sizeof(*r));
+	*r = fresh;
+	return r;
 }
 
 int64_t site_waiting(const struct site *s, const struct site_reason *r, bool is_counted)
@@ -250,20 +278,37 @@ int site_main_reason(const struct site *s, const struct model_resolver *r, bool 
 /* ---- stacks ---- */
 
 /* Parked stacks of the reason that most wait for are kept, else the latest. */
+static bool is_wanted(const struct site *s, const struct stack_note *st, const struct event *ev,
+		      const struct model_resolver *r)
+{
+	bool is_calm = st->changes < STACK_CHANGES || ev->ts_ns >= st->changed_ns + STACK_PAUSE_NS;
+	int64_t count;
+
+	if (st != &s->park_stack || !st->depth || st->reason == ev->stack.reason)
+		return is_calm;
+	int main = site_main_reason(s, r, true, &count);
+	uint32_t reason = main < 0 ? st->reason : s->reasons.items[main].reason;
+
+	return main < 0 ? is_calm : reason == ev->stack.reason || (reason != st->reason && is_calm);
+}
+
 int site_stack_seen(struct site *s, const struct event *ev, const struct model_resolver *r)
 {
 	struct stack_note *st = ev->stack.hook == WIRE_HOOK_PARK ? &s->park_stack : &s->birth_stack;
+	bool is_same = st->depth && stack_note_is(st, ev->stack.pc, ev->stack.depth);
 
-	if (ev->stack.hook == WIRE_HOOK_PARK && st->depth && st->reason != ev->stack.reason) {
-		int64_t count;
-		int main = site_main_reason(s, r, true, &count);
+	if (is_same && st->reason == ev->stack.reason)
+		return 0;
+	bool is_news = st == &s->birth_stack && st->depth && !s->birth_stacks_differ;
 
-		if (main >= 0 && s->reasons.items[main].reason == st->reason)
-			return 0;
-	}
-	if (st == &s->birth_stack && st->depth && !stack_note_is(st, ev->stack.pc, ev->stack.depth))
-		s->birth_stacks_differ = true;
-	return stack_note_keep(st, ev->stack.reason, ev->stack.pc, ev->stack.depth);
+	if (!is_news && !is_wanted(s, st, ev, r))
+		return 0;
+	s->birth_stacks_differ |= is_news;
+	st->changes++;
+	st->changed_ns = ev->ts_ns;
+	int err = stack_note_keep(st, ev->stack.reason, ev->stack.pc, ev->stack.depth);
+
+	return err ? err : 1;
 }
 
 int site_stack_found(struct site *s, const struct model_example *ex)

@@ -39,8 +39,9 @@ struct site_census {
 	/* of those found, the ones that were there before the observation */
 	uint32_t old, with_since;
 	uint32_t ids[SITE_PARTS]; /* by part of the ids handed out before */
-	uint32_t sum[SITE_STILL_PARTS]; /* of hashes of id and trackingSeq, dealt at random */
 	int64_t since_min_ns, since_max_ns; /* of waitsince; 0: none has one */
+	/* parts, dealt at random, of which one has gone or run since the pass before, a bit each */
+	uint64_t moved;
 };
 
 struct site {
@@ -57,6 +58,8 @@ struct site {
 	bool is_unsettled; /* base is yet to come, with the next census */
 	bool is_corrected; /* the census moved the population since the last tick */
 	struct site_census finding, census; /* under way, latest */
+	/* of hashes of id and trackingSeq by part: of the pass under way, and of the latest */
+	uint32_t finding_sum[SITE_STILL_PARTS], sum[SITE_STILL_PARTS];
 	uint64_t still; /* parts unchanged since the first census, a bit each */
 	bool is_asked; /* an example of it has been asked for */
 	int64_t channels, channels_of; /* different ones waited on, and by how many; -1 unknown */
@@ -66,10 +69,11 @@ struct site {
 	uint32_t round; /* the sample of counters that it was last in */
 
 	struct ages *ages; /* NULL: no birth or death yet */
+	struct ages_digest *pending; /* the records of this tick; NULL: none */
 	double long_lived_s;
 	struct series3 live, survivors, births;
 
-	VEC(struct site_reason) reasons;
+	VEC(struct site_reason) reasons; /* by number */
 	struct stack_note park_stack, birth_stack;
 	bool birth_stacks_differ; /* it was reached in more than one way */
 
@@ -84,10 +88,13 @@ int site_resolve(struct site *s, const struct model_resolver *r) _must_check_;
 
 int64_t site_live(const struct site *s);
 
-/* A record that was streamed.  observed_ns: start of the observation; tick_ns: the last tick. */
-int site_birth(struct site *s, uint64_t observed_ns, uint64_t tick_ns) _must_check_;
-int site_death(struct site *s, uint64_t birth_ns, uint64_t ts_ns, uint64_t observed_ns,
-	       uint64_t tick_ns) _must_check_;
+/* A record that was streamed, kept in s->pending.  observed_ns: start of the observation. */
+int site_birth(struct site *s) _must_check_;
+int site_death(struct site *s, uint64_t birth_ns, uint64_t ts_ns,
+	       uint64_t observed_ns) _must_check_;
+/* What the records of a tick say, before it ends.  tick_ns: the last one. */
+int site_records(struct site *s, const struct ages_digest *d, uint64_t observed_ns,
+		 uint64_t tick_ns) _must_check_;
 /* What a census found to have been there when the observation began. */
 void site_rebase(struct site *s, int64_t base);
 /* Ends a sample that began at tick_ns. */
@@ -107,6 +114,10 @@ bool site_reason_is_counted(const char *name);
 int site_main_reason(const struct site *s, const struct model_resolver *r, bool is_park_watched,
 		     int64_t *ret_count);
 
+/*
+ * 1: it was taken, or tells that there are several; 0: it is no news.  A stack that changes all the
+ * time is followed only now and then.
+ */
 int site_stack_seen(struct site *s, const struct event *ev,
 		    const struct model_resolver *r) _must_check_;
 /* The stack that a census found; kept if no probe has seen one. */

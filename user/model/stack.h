@@ -10,6 +10,8 @@
 
 struct stack_note {
 	uint32_t reason, depth; /* depth 0: none */
+	uint32_t changes; /* counted by whoever keeps it: how often, and when the last time */
+	uint64_t changed_ns;
 	uint64_t *pc; /* WIRE_STACK_DEPTH of them, allocated at first use */
 	struct snapshot_frame *frames; /* function and file share one block; NULL: to be asked */
 	size_t n_frames;

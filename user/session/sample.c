@@ -94,14 +94,23 @@ void sample_budget(struct watch *w, struct watched *p)
 	if (!s)
 		return;
 	uint64_t births = hits_of(s, WIRE_HOOK_BIRTH);
-	uint64_t per_tick = births - p->last_births;
+	uint64_t per_s = (births - p->last_births) / (w->tick_s + 1);
 
-	while (shift < 30 && per_tick >> shift > SAMPLE_RECORDS_PER_S / 4)
+	while (shift < 30 && per_s >> shift > SAMPLE_RECORDS_PER_S / 4)
 		shift++;
 	p->last_births = births;
 	/* Step down slowly: a load that comes and goes should not change the sample each time. */
 	p->sample_shift = shift >= p->sample_shift ? shift : p->sample_shift - 1;
 	probe_set_budget(w->probe, p->pid, SAMPLE_RECORDS_PER_S * SAMPLE_BURST, p->sample_shift);
+}
+
+void sample_refill(struct watch *w)
+{
+	w->tick_s++;
+	for (struct watched *p = w->by_pid; p; p = p->hh.next)
+		if (!p->is_gone)
+			probe_set_budget(w->probe, p->pid, SAMPLE_RECORDS_PER_S * SAMPLE_BURST,
+					 p->sample_shift);
 }
 
 /* ---- what is read of one process ---- */
@@ -246,13 +255,15 @@ void sample_readings(struct watch *w, struct watched *p)
 		r.rollup = &rollup;
 	if (read_timers(w, p, &timers))
 		r.timers = &timers;
-	if (p->ticks % SAMPLE_SLOW_TICKS == 0)
+	if (p->ticks >= p->slow_at) {
+		p->slow_at = p->ticks + SAMPLE_SLOW_TICKS;
 		read_slow(w, p, &slow, &r);
+	}
 	if (read_sockets(w, p, &sockets))
 		r.sockets = &sockets;
 	model_reading(w->model, p->pid, &r);
 	sample_budget(w, p);
-	p->ticks++;
+	p->ticks += w->tick_s + 1;
 }
 
 int sample_all(struct watch *w, uint64_t now_ns)
@@ -265,5 +276,6 @@ int sample_all(struct watch *w, uint64_t now_ns)
 	HASH_ITER (hh, w->by_pid, p, next)
 		sample_readings(w, p);
 	model_tick(w->model, now_ns);
+	w->tick_s = 0;
 	return err;
 }

@@ -44,7 +44,8 @@ struct watched {
 	struct heapread *heapread; /* of its heap profile; NULL at first */
 	uint64_t last_births; /* at the previous tick, for the budget */
 	unsigned int sample_shift;
-	uint32_t ticks;
+	uint32_t ticks; /* seconds */
+	uint32_t slow_at; /* the tick for which the next reading of what is dear is due */
 	uint32_t rollup_at; /* the tick for which the next walk over its pages is due */
 	uint32_t timers_at; /* and the next over its timers */
 	uint32_t sockets_at; /* and over the tables of sockets */
@@ -67,6 +68,7 @@ struct watch {
 	uint64_t census_interval_ns; /* 0: no census but the first */
 	uint64_t machine_ns; /* when its memory was read: */
 	uint64_t mem_total_bytes, mem_available_bytes; /* 0: not known */
+	uint32_t tick_s; /* whole seconds since the last tick, if they are further apart */
 	uint64_t walks_until_ns; /* of this sample: walks over pages or timers begin no later */
 	struct watched *by_pid;
 	struct watch_exe *by_exe;
