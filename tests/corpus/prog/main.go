@@ -17,7 +17,8 @@ import (
 	"time"
 )
 
-const step = 20 * time.Millisecond
+// Coarse, since each wake-up costs: programs are to need little of a core.
+const step = 50 * time.Millisecond
 
 // options are what patterns may depend on.
 type options struct {
@@ -26,6 +27,7 @@ type options struct {
 	length float64
 	period float64
 	onset  float64
+	waste  int
 	shape  string
 	rand   *rand.Rand
 }
@@ -46,6 +48,7 @@ func main() {
 	flag.Float64Var(&o.length, "length", 90, "seconds that the run is meant to take: scales ramps and bursts")
 	flag.Float64Var(&o.period, "period", 30, "seconds of one wave")
 	flag.Float64Var(&o.onset, "onset", 0, "work begins so many seconds after go")
+	flag.IntVar(&o.waste, "garbage", 0, "bytes that each piece of work throws away besides")
 	flag.StringVar(&o.shape, "shape", "steady", "load over time: "+strings.Join(shapeNames(), " "))
 	noise := flag.String("noise", "none", "none or waves: healthy requests beside it")
 	seed := flag.Int64("seed", 1, "of what is random")
@@ -140,5 +143,16 @@ func (s *service) advance(t, since float64) {
 	s.owed += s.rate * s.shape(s.options, t-s.onset) * since
 	for ; s.owed >= 1; s.owed-- {
 		s.part.work()
+		if s.waste > 0 {
+			render(s.waste)
+		}
 	}
+}
+
+// render makes the page that answers a request; nobody keeps it.
+func render(size int) {
+	for ; size > 4<<10; size -= 4 << 10 {
+		touch(make([]byte, 4<<10))
+	}
+	touch(make([]byte, size))
 }
