@@ -235,7 +235,7 @@ def run_all(todo, opts):
                 if not opts.verify:
                     write_labels([case], opts)
 
-    threads = [threading.Thread(target=work) for _ in range(min(opts.jobs, len(todo)))]
+    threads = [threading.Thread(target=work, daemon=True) for _ in range(min(opts.jobs, len(todo)))]
     for t in threads:
         t.start()
     for t in threads:

@@ -28,11 +28,16 @@ type load struct {
 	mu    sync.Mutex
 	pages map[int][]byte
 	order []int
+	next  int
 }
 
 func newLoad(r *rand.Rand) *load {
 	l := &load{rand: r, begun: time.Now(), last: time.Now(), jobs: make(chan []byte, 256)}
 	l.pages = make(map[int][]byte)
+	// warm: what is beside a leak must not grow itself
+	for i := 0; i < loadPages; i++ {
+		l.store(nil)
+	}
 	for i := 0; i < loadWorkers; i++ {
 		go l.render()
 	}
@@ -74,22 +79,21 @@ func (l *load) fetch(id int) []byte {
 }
 
 func (l *load) render() {
-	n := 0
 	for body := range l.jobs {
-		n++
-		l.store(n%(4*loadPages), body)
+		l.store(body)
 	}
 }
 
-func (l *load) store(id int, body []byte) {
+// store puts a page under the next number, round and round.
+func (l *load) store(body []byte) {
 	page := make([]byte, loadPage)
 	copy(page, body)
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.pages[id] == nil {
-		l.order = append(l.order, id)
-	}
+	id := l.next % (4 * loadPages)
+	l.next++
 	l.pages[id] = page
+	l.order = append(l.order, id)
 	if len(l.order) > loadPages {
 		delete(l.pages, l.order[0])
 		l.order = append(l.order[:0], l.order[1:]...)
