@@ -250,6 +250,10 @@ demo: ## set up, build, and watch a leaking and a healthy Go program (root)
 	$(Q)$(MAKE) all
 	$(Q)scripts/demo.sh
 
+.PHONY: corpus
+corpus: all ## programs with a known truth, live, and what gotide says of them (root)
+	$(Q)tests/corpus/run.py $(CORPUS_ARGS)
+
 .PHONY: bench
 bench: ## cost of probes, ratios within one run (root)
 	$(Q)tests/bench/run.sh
