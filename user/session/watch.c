@@ -178,6 +178,15 @@ static int open_target(struct watch *w, pid_t pid, struct target *ret,
 	return refuse(ret_error, is_go, err, "pid %d: %s", pid, target_reason_str(reason));
 }
 
+/* Whole clock ticks, as the kernel tells when it was started (field 22 of /proc/PID/stat). */
+static double age_of(const struct target *t)
+{
+	uint64_t hz = (uint64_t)sysconf(_SC_CLK_TCK);
+	uint64_t now = clock_boot_ns() / (NSEC_PER_SEC / hz);
+
+	return now > t->start_ticks ? (double)(now - t->start_ticks) / (double)hz : 0;
+}
+
 static int add_to_model(struct watch *w, const struct watched *p, uint32_t hooks,
 			bool is_from_start)
 {
@@ -195,6 +204,7 @@ static int add_to_model(struct watch *w, const struct watched *p, uint32_t hooks
 		.is_from_start = is_from_start,
 		.hooks_on = hooks,
 		.start_ns = clock_now_ns(),
+		.age_s = age_of(t),
 	};
 	int err = resolve_target(t, &info.resolver);
 
