@@ -236,6 +236,12 @@ $(OUTPUT)/vm/%: tests/vm/%.c
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -MF $@.d -o $@ $<
 
+$(OUTPUT)/corpus/%: tests/corpus/%.c $(OBJ)/libgotide.a
+	$(call msg,TOOL,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -MF $@.d -o $@ $< $(OBJ)/libgotide.a \
+		$(LIB_LIBS) -lm
+
 $(OUTPUT)/bench/%: tests/bench/%.c $(OBJ)/libgotide.a
 	$(call msg,TOOL,$@)
 	$(Q)mkdir -p $(@D)
