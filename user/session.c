@@ -46,7 +46,7 @@ struct session {
 	struct ring *ring;
 	struct model *model;
 	struct judge *judge;
-	uint64_t looked_ns; /* when it last looked */
+	uint64_t look_at_ns; /* when it looks again */
 	struct watch watch;
 	struct spawn spawn;
 	struct gap gap; /* between the last two ticks */
@@ -352,12 +352,13 @@ static void look(struct session *s, uint64_t now_ns)
 	struct snapshot *snap = NULL;
 	int err;
 
-	if (now_ns < s->looked_ns + JUDGE_INTERVAL_NS)
+	if (now_ns < s->look_at_ns)
 		return;
-	s->looked_ns = now_ns;
 	err = model_snapshot(s->model, now_ns, &snap);
-	if (!err)
+	if (!err) {
+		s->look_at_ns = now_ns + judge_interval_ns(snap);
 		err = judge_look(s->judge, snap);
+	}
 	if (err)
 		log_debug("verdicts: %s", strerror(-err));
 	snapshot_free(snap);

@@ -15,6 +15,8 @@ ROOT = os.path.dirname(os.path.dirname(HERE))
 OUTPUT = os.path.join(ROOT, os.environ.get("OUTPUT", ".output"))
 JUDGE = os.path.join(OUTPUT, "corpus", "judge")
 LEAKS = ("goroutine-leak", "heap-retention", "off-heap-growth", "fd-leak")
+# Kinds of which a finding names the place.
+SITED = ("goroutine-leak", "heap-retention")
 # What grows, in a program's own figures.
 GROWS = {"goroutine-leak": "goroutines", "heap-retention": "heap", "off-heap-growth": "off_heap",
          "fd-leak": "fds"}
@@ -70,7 +72,7 @@ def finding_of(report, kinds):
 
 def right_site(label, finding):
     """None: not asked for."""
-    if label["site"] != "required" or not finding:
+    if label["site"] != "required" or not finding or finding["kind"] not in SITED:
         return None
     site, also = finding["site"], label["also"].split(",")
     if site and site["function"] == label["function"] and label["function"].startswith("main.") \

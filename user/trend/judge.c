@@ -16,9 +16,9 @@
 /* So sure that the first look counts. */
 #define CONFIRM_AT 0.9
 /* Not seen again for so long: it was nothing ... */
-#define FORGET_NEW_NS (15 * NSEC_PER_SEC)
+#define FORGET_NEW_NS (30 * NSEC_PER_SEC)
 /* ... or, once flagged, it pauses. */
-#define PAUSE_NS (10 * NSEC_PER_SEC)
+#define PAUSE_NS (25 * NSEC_PER_SEC)
 /* By so much of its growth it must have come back, or be level for so long. */
 #define BACK_PART      0.5
 #define LEVEL_MIN_NS   (60 * NSEC_PER_SEC)
@@ -52,6 +52,15 @@ struct judge {
 	struct memory *memories;
 	uint32_t rounds;
 };
+
+uint64_t judge_interval_ns(const struct snapshot *snap)
+{
+	uint64_t sites = 0;
+
+	for (size_t i = 0; i < snap->n; i++)
+		sites += snap->processes[i].n_sites;
+	return JUDGE_INTERVAL_NS * MAX(sites, (uint64_t)JUDGE_SITES) / JUDGE_SITES;
+}
 
 int judge_new(struct judge **ret)
 {
@@ -302,8 +311,8 @@ static void add_old(struct verdict *v, const struct snapshot_process *p, const s
 	f = &v->findings[v->n_findings++];
 	*f = it->finding;
 	f->site = site;
-	f->allocs = NULL;
-	f->n_allocs = 0;
+	f->allocs = f->kind == VERDICT_HEAP_RETENTION ? p->allocs : NULL;
+	f->n_allocs = f->kind == VERDICT_HEAP_RETENTION ? p->n_allocs : 0;
 	f->state = it->state == FINDING_RECOVERED ? FINDING_RECOVERED : FINDING_PAUSED;
 	f->since_s = seconds_between(it->found_ns, p->now_ns);
 	f->last = level_now(p, it);
