@@ -10,7 +10,7 @@ set -euo pipefail
 
 HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 SOURCES=$HERE/../tests/goprog
-ALL_FLAVOURS=(plain stripped strip-s pie cgo cgopie)
+ALL_FLAVOURS=(plain stripped strip-s pie cgo cgopie cgoplain cgostatic)
 OUT=${OUTPUT:-$HERE/../.output}/goprog
 PROGRAMS=()
 VERSIONS=()
@@ -33,7 +33,9 @@ usage() {
 		  pie         -buildmode=pie, stripped
 		  cgo         CGO_ENABLED=1, linked by gcc, stripped
 		  cgopie      both
-		The program cgo is built in the cgo flavours only.
+		  cgoplain    cgo, with symbols and DWARF
+		  cgostatic   cgoplain, linked with -static
+		The programs cgo and cmem are built in the cgo flavours only.
 	USAGE
 }
 
@@ -99,6 +101,9 @@ build_flavour() {
 	pie) go_build 0 "$out" "$program" -ldflags '-s -w' -buildmode=pie ;;
 	cgo) go_build 1 "$out" "$program" -ldflags '-s -w -linkmode external' ;;
 	cgopie) go_build 1 "$out" "$program" -ldflags '-s -w -linkmode external' -buildmode=pie ;;
+	cgoplain) go_build 1 "$out" "$program" -ldflags '-linkmode external' ;;
+	cgostatic) go_build 1 "$out" "$program" -tags netgo,osusergo \
+		-ldflags '-linkmode external -extldflags -static' ;;
 	esac
 }
 
@@ -106,8 +111,8 @@ build_one() {
 	local version=$1 program=$2 flavour=$3 out=$OUT/$1/$2.$3
 
 	case $program.$flavour in
-	cgo.cgo*) ;;
-	cgo.*) return ;;
+	cgo.cgo* | cmem.cgo*) ;;
+	cgo.* | cmem.*) return ;;
 	esac
 	is_fresh "$out" "$program" && return
 	echo "  GO $version  $program.$flavour"
