@@ -291,6 +291,7 @@ static inline void sim_attach(struct sim *s, bool with_census)
 		.pid = SIM_PID,
 		.comm = "sim",
 		.start_ns = sim_ns(s->now),
+		.age_s = 3600,
 		.is_park_watched = true,
 		.hooks_on = (1u << WIRE_HOOK_MAX) - 1,
 		.resolver = { .site = sim_site_name, .frames = sim_frames, .reason = sim_reason },

@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -13,7 +14,12 @@
 #include "base/text.h"
 #include "base/vec.h"
 #include "event/ring.h"
+#include "session/gap.h"
+#include "session/heapread.h"
 #include "session/loop.h"
+#include "session/playback.h"
+#include "session/record.h"
+#include "session/replay.h"
 #include "session/sample.h"
 #include "session/spawn.h"
 #include "session/tally.h"
@@ -25,7 +31,8 @@
 /* Counters, readings and series move once a second, whatever the interval of display. */
 #define SESSION_TICK_S 1.0
 
-/* For the last censuses of all processes: who waits for the report does not wait for ever. */
+/* For the last censuses and heap profiles of all processes: who waits for the report does not wait
+ * for ever. */
 #define FINISH_NS (10 * NSEC_PER_SEC)
 
 /* With all processes watched, one that has exited is shown for this long and then forgotten. */
@@ -38,8 +45,15 @@ struct session {
 	struct probe *probe;
 	struct ring *ring;
 	struct model *model;
+	struct judge *judge;
+	uint64_t looked_ns; /* when it last looked */
 	struct watch watch;
 	struct spawn spawn;
+	struct gap gap; /* between the last two ticks */
+	struct record *record; /* NULL: no tape is kept */
+	struct replay *replay; /* NULL: this is live */
+	uint32_t ticks_due; /* ticks left out since the last one: a tape has used its allowance */
+	bool is_stopped; /* a replay, by session_stop() */
 	uint64_t tasks_lost; /* records of exec and exit that the ring had no room for, so far */
 	uint64_t end_ns; /* when counting stopped; 0 while it goes on */
 	int status; /* what session_run() returns */
@@ -307,6 +321,8 @@ static void on_poll(void *arg)
 
 	on_ring(s);
 	tally_turn(&s->watch, clock_now_ns());
+	on_ring(s);
+	heapread_turn(&s->watch, clock_now_ns());
 }
 
 static void forget_gone(struct session *s)
@@ -319,13 +335,47 @@ static void forget_gone(struct session *s)
 	}
 }
 
+static struct snapshot_observer own_account(const struct session *s)
+{
+	if (s->replay)
+		return *replay_observer(s->replay);
+	return (struct snapshot_observer){
+		.refused = s->watch.refused,
+		.malformed = ring_malformed(s->ring),
+		.tasks_lost = probe_tasks_lost(s->probe),
+	};
+}
+
+/* What is found now is remembered; between looks nothing is. */
+static void look(struct session *s, uint64_t now_ns)
+{
+	struct snapshot *snap = NULL;
+	int err;
+
+	if (now_ns < s->looked_ns + JUDGE_INTERVAL_NS)
+		return;
+	s->looked_ns = now_ns;
+	err = model_snapshot(s->model, now_ns, &snap);
+	if (!err)
+		err = judge_look(s->judge, snap);
+	if (err)
+		log_debug("verdicts: %s", strerror(-err));
+	snapshot_free(snap);
+}
+
 static void tick(struct session *s, uint64_t now_ns)
 {
+	struct snapshot_observer own;
+
 	on_ring(s);
+	own = own_account(s);
+	if (s->record)
+		record_observer(s->record, &own);
 	int err = sample_all(&s->watch, now_ns);
 
 	if (err)
 		log_debug("counters: %s", strerror(-err));
+	look(s, now_ns);
 }
 
 /* What wait(2) says of the command holds, even if its exit was not seen otherwise. */
@@ -352,11 +402,44 @@ static bool is_over(struct session *s)
 	return !watch_alive(&s->watch);
 }
 
+/* Series go on behind a gap; what the model takes for a rate must not. */
+static void notice_gap(struct session *s, uint64_t now_ns)
+{
+	char lost[TEXT_HUMAN_MAX];
+	double lost_s;
+
+	gap_tick(&s->gap, now_ns, clock_boot_ns(), (uint64_t)(SESSION_TICK_S * NSEC_PER_SEC));
+	if (!s->gap.lost_ns)
+		return;
+	lost_s = (double)s->gap.lost_ns / NSEC_PER_SEC;
+	log_warn("nothing was observed for %s: %s", text_duration(lost, lost_s),
+		 s->gap.has_slept ? "the machine slept" : "gotide did not run");
+	model_gap(s->model, now_ns, lost_s);
+}
+
+/* A tape that has used its allowance makes do with fewer; what is streamed is not less for it. */
+static bool is_tick_due(struct session *s)
+{
+	if (!s->record || ++s->ticks_due >= record_stretch(s->record)) {
+		s->ticks_due = 0;
+		return true;
+	}
+	sample_refill(&s->watch);
+	return false;
+}
+
 static void on_tick(void *arg)
 {
 	struct session *s = arg;
+	uint64_t now_ns = clock_now_ns();
 
-	tick(s, clock_now_ns());
+	notice_gap(s, now_ns);
+	if (is_tick_due(s))
+		tick(s, now_ns);
+	if (s->record && record_error(s->record)) {
+		s->status = record_error(s->record);
+		loop_stop(s->loop);
+	}
 	look_round(s);
 	if (s->opts->whom == SESSION_ALL)
 		forget_gone(s);
@@ -377,11 +460,14 @@ static void on_stop(void *arg)
 static void add_own_account(const struct session *s, struct snapshot *snap)
 {
 	for (size_t i = 0; i < snap->n; i++)
-		snap->processes[i].observer = (struct snapshot_observer){
-			.refused = s->watch.refused,
-			.malformed = ring_malformed(s->ring),
-			.tasks_lost = probe_tasks_lost(s->probe),
-		};
+		snap->processes[i].observer = own_account(s);
+}
+
+static uint64_t session_now(const struct session *s)
+{
+	if (s->replay)
+		return replay_clocks(s->replay).monotonic_ns;
+	return s->end_ns ? s->end_ns : clock_now_ns();
 }
 
 static int show(struct session *s, int (*fn)(struct session *, const struct snapshot *, void *))
@@ -391,7 +477,7 @@ static int show(struct session *s, int (*fn)(struct session *, const struct snap
 
 	if (!fn)
 		return 0;
-	err = model_snapshot(s->model, s->end_ns ? s->end_ns : clock_now_ns(), &snap);
+	err = model_snapshot(s->model, session_now(s), &snap);
 	if (err)
 		return log_err(err, "cannot make a snapshot");
 	add_own_account(s, snap);
@@ -464,6 +550,25 @@ static double census_interval(const struct session *s)
 	return interval_s < 0 ? 0 : interval_s > 0 ? interval_s : TALLY_INTERVAL_S;
 }
 
+static int open_tape(struct session *s)
+{
+	const char *path = s->opts->tape;
+	int err = path ? record_open(path, s->proc_root, s->model, &s->record) : 0;
+
+	return err ? log_err(err, "%s: cannot write", path) : 0;
+}
+
+/* What is said of its errors; one of before stands. */
+static int close_tape(struct session *s, int before)
+{
+	int err = record_close(TAKE_PTR(s->record));
+
+	if (!err)
+		return before;
+	(void)log_err(err, "%s: not everything could be written", s->opts->tape);
+	return before ? before : err;
+}
+
 static int start_watch(struct session *s)
 {
 	_cleanup_(cleanup_asked) asked_vec asked = { 0 };
@@ -476,6 +581,10 @@ static int start_watch(struct session *s)
 	err = open_probe(s);
 	if (!err)
 		err = model_new(&(struct model_opts){ 0 }, &s->model);
+	if (!err)
+		err = judge_new(&s->judge);
+	if (!err)
+		err = open_tape(s);
 	if (!err)
 		err = watch_init(&s->watch, &(struct watch_opts){
 						    .probe = s->probe,
@@ -561,6 +670,8 @@ static void finish(struct session *s)
 
 	while (s->opts->on_end && clock_now_ns() < until_ns && tally_close(&s->watch))
 		on_ring(s);
+	while (s->opts->on_end && clock_now_ns() < until_ns && heapread_close(&s->watch))
+		on_ring(s);
 	watch_stop_all(&s->watch);
 	s->end_ns = clock_now_ns();
 	while (drain(s) > 0)
@@ -595,6 +706,7 @@ static void teardown(struct session *s)
 	spawn_end(&s->spawn);
 	ring_close(s->ring);
 	probe_close(s->probe);
+	judge_free(s->judge);
 	model_free(s->model);
 	loop_free(s->loop);
 }
@@ -612,13 +724,82 @@ int session_run(const struct session_opts *opts)
 	if (!err)
 		err = catch_signals(&s);
 	err = err ? log_err(err, "cannot make an event loop") : run(&s);
+	err = close_tape(&s, err);
 	teardown(&s);
 	return err;
 }
 
+/* ---- from a tape ---- */
+
+static void on_played_tick(void *arg, uint64_t now_ns)
+{
+	look(arg, now_ns);
+}
+
+static int on_played_show(void *arg)
+{
+	struct session *s = arg;
+
+	return show(s, s->opts->on_sample);
+}
+
+static int on_played_input(void *arg)
+{
+	struct session *s = arg;
+
+	return s->opts->on_input ? s->opts->on_input(s, s->opts->arg) : 0;
+}
+
+static int play(struct session *s, const char *path)
+{
+	int err = replay_open(path, s->model, &s->replay);
+
+	if (err)
+		return playback_refuse(path, err);
+	err = playback_run(s->replay, &(struct playback){
+					      .path = path,
+					      .interval_s = s->opts->interval_s,
+					      .speed = s->opts->speed,
+					      .input_fd = s->opts->input_fd,
+					      .on_tick = on_played_tick,
+					      .on_show = on_played_show,
+					      .on_input = on_played_input,
+					      .arg = s,
+					      .is_stopped = &s->is_stopped,
+				      });
+	return err ? err : show(s, s->opts->on_end);
+}
+
+int session_replay(const char *path, const struct session_opts *opts)
+{
+	struct session s = { .opts = opts };
+	int err = model_new(&(struct model_opts){ 0 }, &s.model);
+
+	if (!err)
+		err = judge_new(&s.judge);
+	spawn_init(&s.spawn);
+	err = err ? log_err(err, "cannot replay") : play(&s, path);
+	judge_free(s.judge);
+	model_free(s.model);
+	replay_free(s.replay);
+	return err;
+}
+
+const struct judge *session_judge(const struct session *s)
+{
+	return s->judge;
+}
+
 void session_stop(struct session *s)
 {
-	loop_stop(s->loop);
+	s->is_stopped = true;
+	if (s->loop)
+		loop_stop(s->loop);
+}
+
+int64_t session_wall_s(const struct session *s)
+{
+	return s->replay ? replay_clocks(s->replay).wall_ns / (int64_t)NSEC_PER_SEC : time(NULL);
 }
 
 int session_command_status(const struct session *s)

@@ -8,7 +8,7 @@
 #define GOTIDE_SESSION_H
 
 #include "base/err.h"
-#include "model/snapshot.h"
+#include "trend/judge.h"
 
 enum session_whom {
 	SESSION_NAMED = 0, /* names: pids or process names, each must match at least one */
@@ -29,6 +29,8 @@ struct session_opts {
 	double census_interval_s; /* 0: default; less than 0: none but the first */
 	bool quiet; /* of per-process notices */
 	const char *proc_root; /* NULL: /proc */
+	const char *tape; /* file to keep the observation in; NULL: none */
+	double speed; /* of session_replay(): tape time to real time; 0: as fast as it goes */
 
 	/* Every interval, after a tick.  Non-zero ends the session with that status. */
 	int (*on_sample)(struct session *s, const struct snapshot *snap, void *arg);
@@ -46,8 +48,20 @@ struct session_opts {
  */
 int session_run(const struct session_opts *opts) _must_check_;
 
+/* What was found so far: for the verdicts on the snapshot that a callback was handed. */
+const struct judge *session_judge(const struct session *s);
+/*
+ * The same with a tape in place of processes: time is that of the tape.  It needs no privileges and
+ * asks for nothing but the file; of the options only those of what comes out count.  A tape that
+ * breaks off is replayed up to there, and a warning says so.
+ */
+int session_replay(const char *path, const struct session_opts *opts) _must_check_;
+
 /* Asks a running session to end as if its time were up; safe from callbacks. */
 void session_stop(struct session *s);
+
+/* The time of day of what is shown, in seconds since 1970. */
+int64_t session_wall_s(const struct session *s);
 
 /* With SESSION_COMMAND, after the end: the command's wait(2) status, or -1 if it still runs. */
 int session_command_status(const struct session *s);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What the kernel writes but others choose: the texts of cgroup, stat, status, maps and smaps.  The
- * first byte says which.
+ * What the kernel writes but others choose: the texts of cgroup, stat, status, io, maps and smaps.
+ * The first byte says which.
  */
 #include <stdint.h>
 #include <stdlib.h>
@@ -21,7 +21,8 @@ static void try_cgroup(const char *text)
 	if (!cgroup_container_id(text, id, sizeof(id)) && strspn(id, "0123456789abcdef") != 64)
 		abort();
 	/* A hostile path must not lead out of the root: this file says so if it is read. */
-	if (!cgroup_memory("tests/fixtures/cgroup/v2/pod", text, &mem) && mem.current_bytes == 1024)
+	if (!cgroup_memory("tests/fixtures/cgroup/v2/pod", text, &mem) &&
+	    (mem.current_bytes == 1024 || mem.reclaimable_bytes > mem.current_bytes))
 		abort();
 }
 
@@ -40,6 +41,15 @@ static void try_status(const char *text)
 	procfs_memory_parse(text, &mem);
 	if (mem.anon_bytes < -1 || mem.file_bytes < -1 || mem.shmem_bytes < -1 ||
 	    mem.swap_bytes < -1)
+		abort();
+}
+
+static void try_io(const char *text)
+{
+	struct procfs_io io;
+
+	procfs_io_parse(text, &io);
+	if (io.read_bytes < -1 || io.written_bytes < -1)
 		abort();
 }
 
@@ -91,6 +101,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		break;
 	case 'm':
 		try_status(text);
+		break;
+	case 'i':
+		try_io(text);
 		break;
 	case 'r':
 		try_rollup(text);

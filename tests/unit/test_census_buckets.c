@@ -319,6 +319,37 @@ static void test_counters(void **state)
 	assert_int_equal(w.got.bad, 1);
 }
 
+/* Read in parts it is the same; what is listed meanwhile is newer and not in it. */
+static void test_parts(void **state)
+{
+	struct heap_walk *walk = NULL;
+	struct mem m = fakemem_open(&w.fm, BUDGET);
+	unsigned int steps = 0;
+	int err;
+
+	(void)state;
+	for (unsigned int i = 0; i < 101; i++)
+		add_bucket(0x401000 + i * 16, 3, 48, 0, 0);
+	/* Not published, so that the list is walked twice. */
+	put_counts(add_bucket(0x402000, 3, 48, 0, 0), 1, 48, 7, 2);
+	assert_int_equal(heap_walk_new_source(&m, &w.src, &walk), 0);
+	while ((err = heap_walk_step(walk, 10)) == -EAGAIN && steps++ < 100)
+		add_bucket(0x403000, 3, 48, 0, 0);
+	assert_int_equal(err, 0);
+	assert_in_range(steps, 20, 24);
+	heap_walk_take(walk, &w.got);
+	heap_walk_free(walk);
+	/* The second walk finds what the first one could not know. */
+	assert_in_range(w.got.records.n, 102 + 9, 102 + 13);
+	assert_record(w.got.records.n - 102, 0x402000, 3, 48, 7, 2);
+	assert_record(w.got.records.n - 1, 0x401000, 3, 48, 0, 0);
+	assert_false(w.got.is_partial);
+	/* Given up half-way. */
+	assert_int_equal(heap_walk_new_source(&m, &w.src, &walk), 0);
+	assert_int_equal(heap_walk_step(walk, 50), -EAGAIN);
+	heap_walk_free(walk);
+}
+
 static void test_budget(void **state)
 {
 	(void)state;
@@ -392,7 +423,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(list),   TEST(before_first_gc), TEST(none),   TEST(unknown),
 		TEST(depth),  TEST(circle),	     TEST(broken), TEST(counters),
-		TEST(budget), TEST(frames),	     TEST(scale),
+		TEST(budget), TEST(parts),	     TEST(frames), TEST(scale),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -16,6 +16,23 @@
 
 static const struct ages_scale all = { 1, 1, 1 };
 
+/* One record by itself. */
+static void ages_birth(struct ages *a)
+{
+	struct ages_digest d = { 0 };
+
+	ages_note_birth(&d);
+	ages_apply(a, &d);
+}
+
+static void ages_death(struct ages *a, uint64_t birth_ns, uint64_t ts_ns)
+{
+	struct ages_digest d = { 0 };
+
+	ages_note_death(&d, a, a->begin_ns, birth_ns, ts_ns);
+	ages_apply(a, &d);
+}
+
 static void test_lifetimes(void **state)
 {
 	struct lifetimes l = { 0 };

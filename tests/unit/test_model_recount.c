@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "model/picture.h"
 #include "model/recount.h"
 #include "simulate.h"
 
@@ -80,7 +81,7 @@ static struct snapshot_process picture(struct process *p)
 	struct snapshot_process snap;
 
 	assert_int_equal(process_tick(p, p->tick_ns + S), 0);
-	assert_int_equal(process_snapshot(p, p->tick_ns, &snap), 0);
+	assert_int_equal(picture_take(p, p->tick_ns, &snap), 0);
 	return snap;
 }
 
@@ -300,8 +301,8 @@ static void test_without_probes(void **state)
 		picture_free(&snap);
 	}
 	/* and its rise is in the series */
-	assert_int_equal(series_count(&p->sites->live), 5);
-	assert_true(series_at(&p->sites->live, 4)->last == 400);
+	assert_int_equal(series_count(&p->sites->live.h[SERIES_NEAR]), 5);
+	assert_true(series_at(&p->sites->live.h[SERIES_NEAR], 4).last == 400);
 	process_free(p);
 }
 

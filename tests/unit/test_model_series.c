@@ -22,8 +22,8 @@ static void test_ring_keeps_latest(void **state)
 		assert_int_equal(series_add(&s, (uint64_t)(100 + i) * S + 5, i), 0);
 	assert_int_equal(series_count(&s), 10);
 	for (uint32_t i = 0; i < 10; i++) {
-		assert_true(series_at(&s, i)->ts_ns == (uint64_t)(127 + i) * S);
-		assert_true(series_at(&s, i)->last == 27 + i);
+		assert_true(series_at(&s, i).ts_ns == (uint64_t)(127 + i) * S);
+		assert_true(series_at(&s, i).last == 27 + i);
 	}
 	series_release(&s);
 }
@@ -41,9 +41,9 @@ static void test_interval_keeps_extremes(void **state)
 	/* out of order: counts for the newest */
 	assert_int_equal(series_add(&s, 3 * S, 6), 0);
 	assert_int_equal(series_count(&s), 1);
-	const struct series_point *p = series_at(&s, 0);
+	const struct series_point p = series_at(&s, 0);
 
-	assert_true(p->ts_ns == 20 * S && p->min == 1 && p->max == 9 && p->last == 6);
+	assert_true(p.ts_ns == 20 * S && p.min == 1 && p.max == 9 && p.last == 6);
 	series_release(&s);
 }
 
@@ -57,18 +57,18 @@ static void test_scaling_spans_everything(void **state)
 	for (int i = 0; i < 10000; i++) {
 		assert_int_equal(series_add(&s, t0 + (uint64_t)i * S, i), 0);
 		assert_true(series_count(&s) <= 64);
-		assert_true(series_at(&s, 0)->ts_ns == t0);
-		assert_true(series_at(&s, series_count(&s) - 1)->last == i);
+		assert_true(series_at(&s, 0).ts_ns == t0);
+		assert_true(series_at(&s, series_count(&s) - 1).last == i);
 	}
 	/* 10000 s in at most 64 points of a power of two: 256 s */
 	assert_true(s.interval_ns == 256 * S);
 	assert_int_equal(series_count(&s), 40);
 	for (uint32_t i = 0; i < series_count(&s); i++) {
-		const struct series_point *p = series_at(&s, i);
+		const struct series_point p = series_at(&s, i);
 
-		assert_true(p->ts_ns == t0 + i * 256 * S);
-		assert_true(p->min == 256.0 * i);
-		assert_true(p->max == p->last && p->last >= p->min);
+		assert_true(p.ts_ns == t0 + i * 256 * S);
+		assert_true(p.min == 256.0 * i);
+		assert_true(p.max == p.last && p.last >= p.min);
 	}
 	series_release(&s);
 }
@@ -83,8 +83,8 @@ static void test_scaling_with_gaps(void **state)
 	for (int i = 0; i < 9; i++)
 		assert_int_equal(series_add(&s, (uint64_t)i * 1000 * S, i), 0);
 	assert_true(series_count(&s) <= 8);
-	assert_true(series_at(&s, 0)->min == 0);
-	assert_true(series_at(&s, series_count(&s) - 1)->last == 8);
+	assert_true(series_at(&s, 0).min == 0);
+	assert_true(series_at(&s, series_count(&s) - 1).last == 8);
 	series_release(&s);
 }
 
@@ -96,13 +96,13 @@ static void test_three_horizons(void **state)
 	series3_init(&s);
 	for (int i = 0; i < 7200; i++)
 		assert_int_equal(series3_add(&s, (uint64_t)i * S, i), 0);
-	assert_int_equal(series_count(&s.h[SERIES_10M]), 600);
-	assert_int_equal(series_count(&s.h[SERIES_2H]), 600);
-	assert_int_equal(series_count(&s.h[SERIES_24H]), 50);
-	assert_true(series_at(&s.h[SERIES_10M], 0)->last == 6600);
-	assert_true(series_at(&s.h[SERIES_2H], 0)->min == 0);
-	assert_true(series_at(&s.h[SERIES_2H], 0)->max == 11);
-	assert_true(series_at(&s.h[SERIES_24H], 49)->last == 7199);
+	assert_int_equal(series_count(&s.h[SERIES_NEAR]), 600);
+	assert_int_equal(series_count(&s.h[SERIES_MIDDLE]), 300);
+	assert_int_equal(series_count(&s.h[SERIES_FAR]), 25);
+	assert_true(series_at(&s.h[SERIES_NEAR], 0).last == 6600);
+	assert_true(series_at(&s.h[SERIES_MIDDLE], 0).min == 0);
+	assert_true(series_at(&s.h[SERIES_MIDDLE], 0).max == 23);
+	assert_true(series_at(&s.h[SERIES_FAR], 24).last == 7199);
 	series3_release(&s);
 }
 

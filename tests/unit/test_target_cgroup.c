@@ -106,21 +106,21 @@ static void memory_of_a_cgroup(void **state)
 {
 	static const struct memory_case cases[] = {
 		/* the pod's limit is above the container's */
-		{ "v2", "0::/pod/box\n", 0, { 67108864, 5242880, 2 } },
-		{ "v2", "0::/pod/box/\n", 0, { 67108864, 5242880, 2 } },
-		{ "v2", "0::/pod/tight\n", 0, { 1048576, 524288, 0 } },
+		{ "v2", "0::/pod/box\n", 0, { 67108864, 5242880, 1302528, 2 } },
+		{ "v2", "0::/pod/box/\n", 0, { 67108864, 5242880, 1302528, 2 } },
+		{ "v2", "0::/pod/tight\n", 0, { 1048576, 524288, 0, 0 } },
 		/* no accounting in the child, or the child is gone: the one above */
-		{ "v2", "0::/pod/box/child\n", 0, { 67108864, 5242880, 2 } },
-		{ "v2", "0::/pod/gone\n", 0, { 67108864, 7340032, 40 } },
-		{ "v2", "0::/free\n", 0, { UINT64_MAX, 1024, 0 } },
-		{ "v2", "0::/odd\n", 0, { UINT64_MAX, 2048, 0 } },
+		{ "v2", "0::/pod/box/child\n", 0, { 67108864, 5242880, 1302528, 2 } },
+		{ "v2", "0::/pod/gone\n", 0, { 67108864, 7340032, 0, 40 } },
+		{ "v2", "0::/free\n", 0, { UINT64_MAX, 1024, 0, 0 } },
+		{ "v2", "0::/odd\n", 0, { UINT64_MAX, 2048, 0, 0 } },
 		{ "v2", "0::/\n", -ENOENT, { 0 } },
-		{ "v1", "4:memory:/docker/box\n0::/\n", 0, { 33554432, 16777216, 5 } },
-		{ "v1", "4:cpu,memory:/docker/box\n", 0, { 33554432, 16777216, 5 } },
-		{ "v1", "4:memory:/old\n", 0, { UINT64_MAX, 1, 0 } },
-		{ "v1", "4:memory:/\n", 0, { UINT64_MAX, 4294967296, 0 } },
+		{ "v1", "4:memory:/docker/box\n0::/\n", 0, { 33554432, 16777216, 16777216, 5 } },
+		{ "v1", "4:cpu,memory:/docker/box\n", 0, { 33554432, 16777216, 16777216, 5 } },
+		{ "v1", "4:memory:/old\n", 0, { UINT64_MAX, 1, 0, 0 } },
+		{ "v1", "4:memory:/\n", 0, { UINT64_MAX, 4294967296, 0, 0 } },
 		{ "v1", "4:memoryless:/docker/box\n", -ENOENT, { 0 } },
-		{ "hybrid", "1:name=systemd:/\n0::/box\n", 0, { 4096000, 4096, 0 } },
+		{ "hybrid", "1:name=systemd:/\n0::/box\n", 0, { 4096000, 4096, 0, 0 } },
 		{ "nowhere", "0::/pod/box\n", -ENOENT, { 0 } },
 		{ "v2", "", -ENOENT, { 0 } },
 	};
@@ -135,6 +135,7 @@ static void memory_of_a_cgroup(void **state)
 		assert_int_equal(cgroup_memory(root, c->text, &mem), c->err);
 		assert_int_equal(mem.limit_bytes, c->want.limit_bytes);
 		assert_int_equal(mem.current_bytes, c->want.current_bytes);
+		assert_int_equal(mem.reclaimable_bytes, c->want.reclaimable_bytes);
 		assert_int_equal(mem.oom_kills, c->want.oom_kills);
 	}
 }

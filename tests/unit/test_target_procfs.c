@@ -134,6 +134,47 @@ static void memory_that_is_absent_or_absurd_is_unknown(void **state)
 	assert_int_equal(mem.shmem_bytes, -1);
 }
 
+static void moved_bytes_are_read(void **state)
+{
+	struct procfs_io io;
+
+	(void)state;
+	assert_int_equal(procfs_io(PROC, 100, &io), 0);
+	assert_int_equal(io.read_bytes, INT64_C(323934931));
+	assert_int_equal(io.written_bytes, INT64_C(12884901889));
+	assert_int_equal(procfs_io(PROC, 101, &io), -ENOENT); /* a kernel that does not count */
+	assert_int_equal(procfs_io(PROC, NO_PID, &io), -ESRCH);
+}
+
+static void moved_bytes_that_are_absent_or_absurd_are_unknown(void **state)
+{
+	struct procfs_io io;
+
+	(void)state;
+	procfs_io_parse("", &io);
+	assert_int_equal(io.read_bytes, -1);
+	assert_int_equal(io.written_bytes, -1);
+	procfs_io_parse("rchar: -5\nswchar: 7\nwchar: many\n", &io);
+	assert_int_equal(io.read_bytes, -1);
+	assert_int_equal(io.written_bytes, -1);
+}
+
+static void moved_bytes_of_this_process(void **state)
+{
+	struct procfs_io before, after;
+	char buf[1009];
+	int fd = open("/dev/zero", O_RDONLY | O_CLOEXEC);
+
+	(void)state;
+	assert_true(fd >= 0);
+	assert_int_equal(procfs_io("/proc", getpid(), &before), 0);
+	assert_int_equal(read(fd, buf, sizeof(buf)), sizeof(buf));
+	close(fd);
+	assert_int_equal(procfs_io("/proc", getpid(), &after), 0);
+	/* Besides what reading this file adds. */
+	assert_true(after.read_bytes >= before.read_bytes + (int64_t)sizeof(buf));
+}
+
 static void rollup_is_summed_over_mappings(void **state)
 {
 	struct procfs_rollup r;
@@ -345,6 +386,10 @@ static void memory_of_the_machine(void **state)
 	assert_int_equal(procfs_mem_total(PROC, &total), 0);
 	assert_int_equal(total, UINT64_C(8131772) * 1024);
 	assert_int_equal(procfs_mem_total("tests/fixtures", &total), -ENOENT);
+	assert_int_equal(procfs_mem_available(PROC, &total), 0);
+	assert_int_equal(total, UINT64_C(4131774) * 1024);
+	assert_int_equal(procfs_mem_available("tests/fixtures", &total), -ENOENT);
+	assert_int_equal(procfs_mem_available("/proc", &total), 0);
 }
 
 static void map_lines(void **state)
@@ -571,6 +616,9 @@ int main(void)
 		cmocka_unit_test(missing_process_is_esrch),
 		cmocka_unit_test(memory_is_in_bytes),
 		cmocka_unit_test(memory_that_is_absent_or_absurd_is_unknown),
+		cmocka_unit_test(moved_bytes_are_read),
+		cmocka_unit_test(moved_bytes_that_are_absent_or_absurd_are_unknown),
+		cmocka_unit_test(moved_bytes_of_this_process),
 		cmocka_unit_test(rollup_is_summed_over_mappings),
 		cmocka_unit_test(rollup_without_a_heap_is_the_kernels),
 		cmocka_unit_test(rollup_of_old_kernels_has_gaps),

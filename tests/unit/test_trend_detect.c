@@ -145,11 +145,11 @@ static void test_horizon_spans_the_observation(void **state)
 	static const struct {
 		int seconds;
 		enum series_horizon want;
-	} cases[] = { { 30, SERIES_10M },
-		      { 599, SERIES_10M },
-		      { 601, SERIES_2H },
-		      { 7000, SERIES_2H },
-		      { 7300, SERIES_24H } };
+	} cases[] = { { 30, SERIES_NEAR },
+		      { 599, SERIES_NEAR },
+		      { 601, SERIES_MIDDLE },
+		      { 7000, SERIES_MIDDLE },
+		      { 7300, SERIES_FAR } };
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
@@ -157,7 +157,7 @@ static void test_horizon_spans_the_observation(void **state)
 
 		fill(&s, cases[i].seconds);
 		assert_ptr_equal(detect_horizon(&s), &s.h[cases[i].want]);
-		assert_true(series_at(detect_horizon(&s), 0)->min == 0);
+		assert_true(series_at(detect_horizon(&s), 0).min == 0);
 		series3_release(&s);
 	}
 }
@@ -180,6 +180,23 @@ static void test_points_and_rate(void **state)
 	series3_release(&s);
 }
 
+/* Of those that hold all of it the one with the finest points: of 70 seconds not three of 32. */
+static void test_horizon_of_small_series(void **state)
+{
+	struct series3 s;
+
+	(void)state;
+	series3_init_small(&s);
+	for (int i = 0; i < 4000; i++) {
+		assert_int_equal(series3_add(&s, (uint64_t)(100 + i) * NSEC_PER_SEC, i), 0);
+		const struct series *h = detect_horizon(&s);
+
+		assert_true(series_at(h, 0).min == 0);
+		assert_true(series_count(h) >= 32 || i < 63);
+	}
+	series3_release(&s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -188,6 +205,7 @@ int main(void)
 		cmocka_unit_test(test_figures),
 		cmocka_unit_test(test_horizon_spans_the_observation),
 		cmocka_unit_test(test_points_and_rate),
+		cmocka_unit_test(test_horizon_of_small_series),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

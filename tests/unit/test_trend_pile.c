@@ -15,7 +15,6 @@
 #define N 10007
 
 /* Nothing was born or died, no GC ran. */
-static const struct series no_points;
 static const struct series3 none;
 
 struct scene {
@@ -36,9 +35,9 @@ static void scene_leak(struct scene *sc)
 		.survivors = N,
 		.wait_reason = "chan receive",
 		.wait_count = N,
-		.live_series = &no_points,
-		.survivor_series = &no_points,
-		.birth_series = &no_points,
+		.live_series = &none,
+		.survivor_series = &none,
+		.birth_series = &none,
 		.before = {
 			.live = N,
 			.still_part = 1,
@@ -68,6 +67,13 @@ static void scene_leak(struct scene *sc)
 		.birth_series = &none,
 		.alloc_series = &none,
 		.fds_series = &none,
+		.sockets_series = &none,
+		.pipes_series = &none,
+		.files_series = &none,
+		.outside_series = &none,
+		.held_series = &none,
+		.charged_series = &none,
+		.io_series = &none,
 		.reasons = sc->reasons,
 		.n_reasons = 2,
 		.sites = &sc->s,

@@ -17,8 +17,9 @@ struct machine {
 /* The verdict that the fixture gives a process, found by its pid. */
 static const struct machine *judged;
 
-static void judge(const struct snapshot_process *p, struct verdict *ret)
+static void judge(void *arg, const struct snapshot_process *p, struct verdict *ret)
 {
+	(void)arg;
 	for (unsigned int i = 0; i < PROCESSES; i++) {
 		if (judged->f[i].process.pid == p->pid)
 			*ret = judged->f[i].verdict;
@@ -44,7 +45,7 @@ static void machine_make(struct machine *m)
 		.n = PROCESSES,
 	};
 	judged = m;
-	assert_int_equal(screen_new(judge, &m->screen), 0);
+	assert_int_equal(screen_new(judge, NULL, &m->screen), 0);
 	assert_int_equal(screen_sample(m->screen, &m->snap), 0);
 }
 

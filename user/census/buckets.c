@@ -28,25 +28,37 @@ struct page {
 	uint8_t data[PAGE];
 };
 
-struct walk {
+/* Where inlined calls are looked up. */
+struct executable {
+	struct gobin *bin;
+	uint64_t bias;
+};
+
+struct heap_walk {
 	struct mem *mem;
-	const struct heap_profile_source *src;
-	struct heap_profile *profile;
+	struct heap_profile_source src;
+	struct executable exe;
+	struct inlined *own_inlined;
+	struct heap_profile profile;
 	struct page *pages; /* PAGES of them, by number */
+	bool has_begun;
 	bool use_future; /* add what is not published yet */
 	bool is_clear; /* no record has counted anything */
 	uint64_t frames; /* taken */
+	/* The place in the list, and how far it has come since the one it is compared with. */
+	uint64_t next, seen, seen_for, stretch;
+	size_t buckets;
 	uint8_t bucket[BUCKET_MAX];
 };
 
-static void cleanup_profile(struct heap_profile *p)
+static void cleanup_walk(struct heap_walk **w)
 {
-	heap_profile_release(p);
+	heap_walk_free(*w);
 }
 
 /* ---- reading ---- */
 
-static int page_at(struct walk *w, uint64_t addr, const struct page **ret)
+static int page_at(struct heap_walk *w, uint64_t addr, const struct page **ret)
 {
 	struct page *p = &w->pages[addr / PAGE % PAGES];
 	int err;
@@ -62,7 +74,7 @@ static int page_at(struct walk *w, uint64_t addr, const struct page **ret)
 	return 0;
 }
 
-static int fetch(struct walk *w, uint64_t addr, uint8_t *buf, size_t size)
+static int fetch(struct heap_walk *w, uint64_t addr, uint8_t *buf, size_t size)
 {
 	const struct page *p;
 	size_t off, n;
@@ -137,9 +149,9 @@ static bool add_cycle(const struct offsets *o, const uint8_t *cycle, size_t size
 	return true;
 }
 
-static bool decode_record(const struct walk *w, const uint8_t *record, struct heap_record *r)
+static bool decode_record(const struct heap_walk *w, const uint8_t *record, struct heap_record *r)
 {
-	const struct offsets *o = w->src->offsets;
+	const struct offsets *o = w->src.offsets;
 	size_t size = (o->mrec_size - o->mrec_future) / CYCLES;
 
 	if (!add_cycle(o, record, o->mrec_future, r))
@@ -150,22 +162,22 @@ static bool decode_record(const struct walk *w, const uint8_t *record, struct he
 	return r->frees <= r->allocs;
 }
 
-static uint32_t intern(struct walk *w, const uint8_t *words, uint32_t n)
+static uint32_t intern(struct heap_walk *w, const uint8_t *words, uint32_t n)
 {
 	uint64_t pcs[BUCKETS_DEPTH_MAX];
 	uint32_t kept;
 
 	memcpy(pcs, words, n * sizeof(*pcs));
-	if (w->src->inlined)
-		n = inlined_fold(w->src->inlined, pcs, n);
+	if (w->src.inlined)
+		n = inlined_fold(w->src.inlined, pcs, n);
 	kept = MIN(n, (uint32_t)STACKS_DEPTH_MAX);
-	return kept ? stacks_intern(w->profile->stacks, pcs, kept, kept < n) : STACKS_NONE;
+	return kept ? stacks_intern(w->profile.stacks, pcs, kept, kept < n) : STACKS_NONE;
 }
 
 /* Takes the bucket there.  -EFAULT, -EBADMSG: it is none; -ENOBUFS: the frames are too many. */
-static int take_bucket(struct walk *w, uint64_t addr, uint64_t *ret_next)
+static int take_bucket(struct heap_walk *w, uint64_t addr, uint64_t *ret_next)
 {
-	const struct offsets *o = w->src->offsets;
+	const struct offsets *o = w->src.offsets;
 	struct heap_record r = { 0 };
 	uint8_t *body = w->bucket + o->bkt_size;
 	uint64_t nstk;
@@ -186,74 +198,72 @@ static int take_bucket(struct walk *w, uint64_t addr, uint64_t *ret_next)
 		return err;
 	*ret_next = word(w->bucket, o->bkt_size, o->bkt_allnext);
 	if (!decode_record(w, body + nstk * 8, &r)) {
-		w->profile->bad++;
+		w->profile.bad++;
 		return 0;
 	}
 	w->is_clear &= !r.allocs && !r.frees;
 	r.stack = intern(w, body, (uint32_t)nstk);
-	return vec_push(&w->profile->records, r);
+	return vec_push(&w->profile.records, r);
 }
 
 /* ---- the list ---- */
 
+/* Whether the list runs in a circle: as Brent does, one place is kept for ever longer stretches. */
+static bool is_circle(struct heap_walk *w, uint64_t addr)
+{
+	if (addr == w->seen)
+		return true;
+	if (++w->seen_for > w->stretch) {
+		w->seen = addr;
+		w->seen_for = 0;
+		w->stretch *= 2;
+	}
+	return false;
+}
+
 /*
  * Ends early, with what there is, at a bucket that is none and at the limits; -EBADMSG if there is
- * nothing then, or if the list runs in a circle (found as Brent does: one place is remembered for
- * ever longer stretches).
+ * nothing then, or if the list runs in a circle.  -EAGAIN: the records asked for are read.
  */
-static int walk_list(struct walk *w, uint64_t addr)
+static int walk_list(struct heap_walk *w, size_t records)
 {
-	uint64_t seen = 0, seen_for = 0, stretch = 1;
 	int err = 0;
 
-	for (size_t n = 0; addr && !err; n++) {
-		if (addr == seen)
+	while (w->next && !err) {
+		if (!records--)
+			return -EAGAIN;
+		if (is_circle(w, w->next))
 			return -EBADMSG;
-		if (++seen_for > stretch) {
-			seen = addr;
-			seen_for = 0;
-			stretch *= 2;
-		}
-		if (n == BUCKETS_MAX)
+		if (w->buckets++ == BUCKETS_MAX)
 			err = -ENOBUFS;
 		else
-			err = mem_is_pointer(addr) ? take_bucket(w, addr, &addr) : -EBADMSG;
+			err = mem_is_pointer(w->next) ? take_bucket(w, w->next, &w->next)
+						      : -EBADMSG;
 	}
 	if (err != -EFAULT && err != -EBADMSG && err != -ENOBUFS)
 		return err;
 	if (err != -ENOBUFS) {
-		w->profile->bad++;
-		if (!w->profile->records.n)
+		w->profile.bad++;
+		if (!w->profile.records.n)
 			return -EBADMSG;
 	}
-	w->profile->is_partial = true;
+	w->profile.is_partial = true;
 	return 0;
 }
 
-static int walk_once(struct walk *w)
+static int begin_list(struct heap_walk *w)
 {
-	uint64_t head;
-	int err = mem_read_u64(w->mem, w->src->mbuckets, &head);
-
 	for (size_t i = 0; i < PAGES; i++)
 		w->pages[i].addr = 0;
-	w->profile->records.n = 0;
-	w->profile->bad = 0;
-	w->profile->is_partial = false;
+	w->profile.records.n = 0;
+	w->profile.bad = 0;
+	w->profile.is_partial = false;
 	w->frames = 0;
 	w->is_clear = true;
-	return err ? err : walk_list(w, head);
-}
-
-/* As runtime.MemProfile(): before the first collection what is not published has to do. */
-static int walk_buckets(struct walk *w)
-{
-	int err = walk_once(w);
-
-	if (err || !w->is_clear || !w->profile->records.n)
-		return err;
-	w->use_future = true;
-	return walk_once(w);
+	w->seen = w->seen_for = 0;
+	w->stretch = 1;
+	w->buckets = 0;
+	return mem_read_u64(w->mem, w->src.mbuckets, &w->next);
 }
 
 static int read_rate(struct mem *m, uint64_t addr, int64_t *ret)
@@ -267,38 +277,68 @@ static int read_rate(struct mem *m, uint64_t addr, int64_t *ret)
 	return 0;
 }
 
-int heap_profile_source_read(struct mem *m, const struct heap_profile_source *src,
-			     struct heap_profile *ret)
+static int begin(struct heap_walk *w)
 {
-	_cleanup_(cleanup_profile) struct heap_profile p = { 0 };
-	_cleanup_free_ struct walk *w = NULL;
-	_cleanup_free_ struct page *pages = NULL;
+	int err = read_rate(w->mem, w->src.rate, &w->profile.rate);
+
+	w->has_begun = true;
+	return err ? err : begin_list(w);
+}
+
+int heap_walk_step(struct heap_walk *w, size_t records)
+{
+	const struct heap_profile *p = &w->profile;
+	int err = w->has_begun ? 0 : begin(w);
+
+	err = err ? err : walk_list(w, records);
+	if (err)
+		return err;
+	/* As runtime.MemProfile(): before the first collection what is not published has to do. */
+	if (w->is_clear && p->records.n && !w->use_future) {
+		w->use_future = true;
+		err = begin_list(w);
+		return err ? err : -EAGAIN;
+	}
+	if (p->rate <= 0 && p->records.n <= (p->rate ? 0 : BOOT_RECORDS) && !p->is_partial)
+		return -ENODATA;
+	return 0;
+}
+
+void heap_walk_take(struct heap_walk *w, struct heap_profile *ret)
+{
+	*ret = w->profile;
+	w->profile = (struct heap_profile){ 0 };
+}
+
+void heap_walk_free(struct heap_walk *w)
+{
+	if (!w)
+		return;
+	heap_profile_release(&w->profile);
+	inlined_free(w->own_inlined);
+	free(w->pages);
+	free(w);
+}
+
+int heap_walk_new_source(struct mem *m, const struct heap_profile_source *src,
+			 struct heap_walk **ret)
+{
+	_cleanup_(cleanup_walk) struct heap_walk *w = NULL;
 	int err;
 
 	if (!src->mbuckets || !src->offsets || !offsets_ok(src->offsets))
 		return -ENOENT;
-	w = malloc(sizeof(*w));
-	pages = malloc(PAGES * sizeof(*pages));
-	err = w && pages ? stacks_new(&p.stacks) : -ENOMEM;
-	if (err)
-		return err;
-	*w = (struct walk){ .mem = m, .src = src, .profile = &p, .pages = pages };
-	err = read_rate(m, src->rate, &p.rate);
+	w = calloc(1, sizeof(*w));
+	if (!w)
+		return -ENOMEM;
+	w->mem = m;
+	w->src = *src;
+	w->pages = malloc(PAGES * sizeof(*w->pages));
+	err = w->pages ? stacks_new(&w->profile.stacks) : -ENOMEM;
 	if (!err)
-		err = walk_buckets(w);
-	if (err)
-		return err;
-	if (p.rate <= 0 && p.records.n <= (p.rate ? 0 : BOOT_RECORDS) && !p.is_partial)
-		return -ENODATA;
-	*ret = p;
-	p = (struct heap_profile){ 0 };
-	return 0;
+		*ret = TAKE_PTR(w);
+	return err;
 }
-
-struct executable {
-	struct gobin *bin;
-	uint64_t bias;
-};
 
 static int frames(void *arg, uint64_t pc, struct goframe *ret, size_t max)
 {
@@ -315,30 +355,59 @@ static int func_at(void *arg, uint64_t pc, struct gofunc *ret)
 	return gobin_func_at(e->bin, pc - e->bias, ret, name, sizeof(name));
 }
 
-static void cleanup_inlined(struct inlined **in)
+int heap_walk_new(struct mem *m, struct gobin *bin, uint64_t bias, struct heap_walk **ret)
 {
-	inlined_free(*in);
+	_cleanup_(cleanup_walk) struct heap_walk *w = NULL;
+	const struct globals *g = gobin_globals(bin);
+	struct heap_profile_source src = { .offsets = gobin_offsets(bin, NULL) };
+	int err;
+
+	if (!g || !g->global[GLOBAL_MBUCKETS].va)
+		return -ENOENT;
+	src.mbuckets = g->global[GLOBAL_MBUCKETS].va + bias;
+	if (g->global[GLOBAL_MEMPROFILERATE].va)
+		src.rate = g->global[GLOBAL_MEMPROFILERATE].va + bias;
+	err = heap_walk_new_source(m, &src, &w);
+	if (err)
+		return err;
+	w->exe = (struct executable){ bin, bias };
+	if (inlined_is_needed(&gobin_info(bin)->version))
+		err = inlined_new(&(struct inlined_source){ frames, func_at, &w->exe },
+				  &w->own_inlined);
+	if (err)
+		return err;
+	w->src.inlined = w->own_inlined;
+	*ret = TAKE_PTR(w);
+	return 0;
+}
+
+static int walk_all(struct heap_walk *w, struct heap_profile *ret)
+{
+	int err;
+
+	do {
+		err = heap_walk_step(w, SIZE_MAX);
+	} while (err == -EAGAIN);
+	if (!err)
+		heap_walk_take(w, ret);
+	return err;
+}
+
+int heap_profile_source_read(struct mem *m, const struct heap_profile_source *src,
+			     struct heap_profile *ret)
+{
+	_cleanup_(cleanup_walk) struct heap_walk *w = NULL;
+	int err = heap_walk_new_source(m, src, &w);
+
+	return err ? err : walk_all(w, ret);
 }
 
 int heap_profile_read(struct mem *m, struct gobin *bin, uint64_t bias, struct heap_profile *ret)
 {
-	_cleanup_(cleanup_inlined) struct inlined *in = NULL;
-	struct executable e = { bin, bias };
-	const struct globals *g = gobin_globals(bin);
-	struct heap_profile_source src = { .offsets = gobin_offsets(bin, NULL) };
-	int err = 0;
+	_cleanup_(cleanup_walk) struct heap_walk *w = NULL;
+	int err = heap_walk_new(m, bin, bias, &w);
 
-	if (!g || !g->global[GLOBAL_MBUCKETS].va)
-		return -ENOENT;
-	if (inlined_is_needed(&gobin_info(bin)->version))
-		err = inlined_new(&(struct inlined_source){ frames, func_at, &e }, &in);
-	if (err)
-		return err;
-	src.inlined = in;
-	src.mbuckets = g->global[GLOBAL_MBUCKETS].va + bias;
-	if (g->global[GLOBAL_MEMPROFILERATE].va)
-		src.rate = g->global[GLOBAL_MEMPROFILERATE].va + bias;
-	return heap_profile_source_read(m, &src, ret);
+	return err ? err : walk_all(w, ret);
 }
 
 void heap_profile_release(struct heap_profile *p)

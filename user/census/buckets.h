@@ -48,7 +48,20 @@ int heap_profile_read(struct mem *m, struct gobin *bin, uint64_t bias,
 		      struct heap_profile *ret) _must_check_;
 void heap_profile_release(struct heap_profile *p);
 
-/* The same with the facts in the caller's hand: addresses in memory, rate 0 if not known. */
+/*
+ * Reading it in parts, between other work.  A walk borrows m and bin; one record is read at one
+ * time, all of them over the time that it takes.
+ */
+struct heap_walk;
+int heap_walk_new(struct mem *m, struct gobin *bin, uint64_t bias,
+		  struct heap_walk **ret) _must_check_;
+void heap_walk_free(struct heap_walk *w); /* NULL is fine */
+/* Reads so many records more.  0: that was all; -EAGAIN: it was not; else it came to nothing. */
+int heap_walk_step(struct heap_walk *w, size_t records) _must_check_;
+/* After that 0: the profile, which is the caller's to release. */
+void heap_walk_take(struct heap_walk *w, struct heap_profile *ret);
+
+/* Both with the facts in the caller's hand: addresses in memory, rate 0 if not known. */
 struct heap_profile_source {
 	uint64_t mbuckets, rate;
 	const struct offsets *offsets;
@@ -56,6 +69,8 @@ struct heap_profile_source {
 };
 int heap_profile_source_read(struct mem *m, const struct heap_profile_source *src,
 			     struct heap_profile *ret) _must_check_;
+int heap_walk_new_source(struct mem *m, const struct heap_profile_source *src,
+			 struct heap_walk **ret) _must_check_;
 
 /*
  * What a record stands for, as runtime/pprof scales it (protomem.go, scaleHeapSample: each sampled

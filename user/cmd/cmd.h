@@ -21,7 +21,7 @@ struct cmd {
 	int (*run)(int argc, char **argv);
 };
 
-extern const struct cmd cmd_top, cmd_report, cmd_run, cmd_goroutines, cmd_heap, cmd_inspect,
-	cmd_doctor;
+extern const struct cmd cmd_top, cmd_report, cmd_run, cmd_goroutines, cmd_heap, cmd_record,
+	cmd_replay, cmd_inspect, cmd_doctor;
 
 #endif

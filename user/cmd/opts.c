@@ -7,11 +7,13 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "cmd/cmd.h"
+#include "event/tape.h"
 
 enum {
 	KEY_FOR = 0x100,
 	KEY_PARK,
 	KEY_CENSUS,
+	KEY_TAPE,
 };
 
 static error_t parse_output(int key, char *arg, struct argp_state *state)
@@ -46,8 +48,8 @@ static const struct argp_option output_options[] = {
 
 const struct argp opts_output_argp = { .options = output_options, .parser = parse_output };
 
-static error_t parse_duration(struct argp_state *state, const char *option, const char *arg,
-			      double *ret)
+error_t opts_parse_duration(struct argp_state *state, const char *option, const char *arg,
+			    double *ret)
 {
 	if (text_parse_duration(arg, ret)) {
 		argp_error(state, "%s: '%s' is not a duration (30s, 5m, 2h)", option, arg);
@@ -69,7 +71,7 @@ static error_t parse_park(struct argp_state *state, const char *arg, bool *ret)
 static error_t parse_census(struct argp_state *state, const char *arg, double *ret)
 {
 	if (strcmp(arg, "off"))
-		return parse_duration(state, "--census", arg, ret);
+		return opts_parse_duration(state, "--census", arg, ret);
 	*ret = -1;
 	return 0;
 }
@@ -80,9 +82,9 @@ static error_t parse_observe(int key, char *arg, struct argp_state *state)
 
 	switch (key) {
 	case 'i':
-		return parse_duration(state, "--interval", arg, &o->interval_s);
+		return opts_parse_duration(state, "--interval", arg, &o->interval_s);
 	case KEY_FOR:
-		return parse_duration(state, "--for", arg, &o->for_s);
+		return opts_parse_duration(state, "--for", arg, &o->for_s);
 	case KEY_PARK:
 		return parse_park(state, arg, &o->watch_parks);
 	case KEY_CENSUS:
@@ -133,6 +135,34 @@ static const struct argp_option target_options[] = {
 };
 
 const struct argp opts_target_argp = { .options = target_options, .parser = parse_target };
+
+static error_t parse_tape(int key, char *arg, struct argp_state *state)
+{
+	struct opts *o = state->input;
+
+	if (key != KEY_TAPE)
+		return ARGP_ERR_UNKNOWN;
+	o->tape = arg;
+	return 0;
+}
+
+static const struct argp_option tape_options[] = {
+	{ "tape", KEY_TAPE, "FILE", 0, "Keep the observation in FILE, too, for gotide replay", 1 },
+	{ 0 },
+};
+
+const struct argp opts_tape_argp = { .options = tape_options, .parser = parse_tape };
+
+int opts_are_tapes(const struct opts *o)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < o->names.n; i++)
+		n += tape_is(o->names.items[i]);
+	if (!n || n == o->names.n)
+		return n > 0;
+	return log_err(0, "processes and tapes cannot be reported together"), -EINVAL;
+}
 
 int opts_parse(const struct argp *argp, int argc, char **argv, unsigned int flags, struct opts *o)
 {
@@ -200,5 +230,6 @@ void opts_to_session(const struct opts *o, struct session_opts *s)
 	s->interval_s = o->interval_s;
 	s->watch_parks = o->watch_parks;
 	s->census_interval_s = o->census_s;
+	s->tape = o->tape;
 	s->quiet = o->verbosity < 0;
 }

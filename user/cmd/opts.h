@@ -23,6 +23,8 @@ struct opts {
 	bool watch_parks; /* --park */
 	double census_s; /* --census; 0: not given, less than 0: off */
 	uint64_t count; /* -n; 0: no limit */
+	bool wants_lines; /* no screen, even on a terminal */
+	const char *tape; /* --tape; NULL: not given */
 	VEC(const char *) names; /* -p and arguments; borrowed from argv */
 
 	FILE *out; /* after opts_open_output() */
@@ -33,6 +35,7 @@ struct opts {
 extern const struct argp opts_output_argp; /* -j -o -q -v */
 extern const struct argp opts_observe_argp; /* -i --for --park --census */
 extern const struct argp opts_target_argp; /* -p and PID|NAME arguments */
+extern const struct argp opts_tape_argp; /* --tape */
 
 /*
  * Parses all of argv.  0, or an errno value; usage errors end the process with status CMD_USAGE
@@ -43,6 +46,13 @@ int opts_parse(const struct argp *argp, int argc, char **argv, unsigned int flag
 
 /* Whether two options were given the same file; NULL: not given.  /dev/null has room for all. */
 bool opts_share_file(const char *a, const char *b, const char *c);
+
+/* For a parser of argp: 0, or EINVAL, on which it was reported. */
+error_t opts_parse_duration(struct argp_state *state, const char *option, const char *arg,
+			    double *ret);
+
+/* Of the names given, those that are tapes (event/tape.h): all, none, or -EINVAL, reported. */
+int opts_are_tapes(const struct opts *o) _must_check_;
 
 /* Opens -o, or standard output.  Negative errno, reported. */
 int opts_open_output(struct opts *o) _must_check_;

@@ -11,6 +11,7 @@
 
 struct report {
 	struct opts opts;
+	size_t reports; /* printed so far: each tape has one */
 	int status;
 };
 
@@ -26,7 +27,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	(void)arg;
 	switch (key) {
 	case ARGP_KEY_INIT:
-		for (int i = 0; i < 3; i++)
+		for (int i = 0; i < 4; i++)
 			state->child_inputs[i] = &r->opts;
 		return 0;
 	case ARGP_KEY_END:
@@ -41,6 +42,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 static const struct argp_child children[] = {
 	{ .argp = &opts_target_argp },
 	{ .argp = &opts_observe_argp },
+	{ .argp = &opts_tape_argp },
 	{ .argp = &opts_output_argp },
 	{ 0 },
 };
@@ -48,9 +50,10 @@ static const struct argp_child children[] = {
 static const struct argp argp = {
 	.parser = parse,
 	.children = children,
-	.args_doc = "PID|NAME...",
+	.args_doc = "PID|NAME...\nTAPE...",
 	.doc = "Watch Go processes for a while (30 seconds unless --for says otherwise), then say "
-	       "of each whether it leaks, where, and how that is known.\v"
+	       "of each whether it leaks, where, and how that is known.  The same of a TAPE that "
+	       "gotide record made.\v"
 	       "Every park and wake-up of a goroutine is probed, for exact counts by wait reason, "
 	       "unless --park off is given.  On a server that does little but answer that takes a "
 	       "third of its throughput, and a fifth with --park off: in production, begin with "
@@ -59,16 +62,32 @@ static const struct argp argp = {
 	       "Examples:\n"
 	       "  gotide report 4242\n"
 	       "  gotide report --for 5m --park off shop\n"
+	       "  gotide report shop.tape\n"
 	       "  gotide report -j --for 1m shop | jq '.findings[0].site'\n",
 };
 
 static int on_end(struct session *s, const struct snapshot *snap, void *arg)
 {
 	struct report *r = arg;
-	int err = ending_print(&r->opts, snap, &r->status);
+	int status, err;
 
-	(void)s;
+	if (r->reports++ && !r->opts.is_json)
+		fputc('\n', r->opts.out);
+	err = ending_print(&r->opts, session_judge(s), snap, &status);
+	if (!err && status == CMD_LEAK)
+		r->status = status;
 	return err ? opts_print_failed(&r->opts, err) : 0;
+}
+
+static int report_tapes(const struct report *r, const struct session_opts *s)
+{
+	for (size_t i = 0; i < r->opts.names.n; i++) {
+		int err = session_replay(r->opts.names.items[i], s);
+
+		if (err)
+			return err;
+	}
+	return 0;
 }
 
 static int report_run(int argc, char **argv)
@@ -81,10 +100,16 @@ static int report_run(int argc, char **argv)
 
 	if (opts_parse(&argp, argc, argv, 0, &r.opts))
 		return CMD_USAGE;
+	int are_tapes = opts_are_tapes(&r.opts);
+
+	if (are_tapes < 0)
+		return CMD_USAGE;
 	if (opts_open_output(&r.opts))
 		return CMD_FAILED;
 	opts_to_session(&r.opts, &s);
-	return opts_close_output(&r.opts, session_run(&s) ? CMD_FAILED : r.status);
+	int err = are_tapes ? report_tapes(&r, &s) : session_run(&s);
+
+	return opts_close_output(&r.opts, err ? CMD_FAILED : r.status);
 }
 
 const struct cmd cmd_report = {

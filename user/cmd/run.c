@@ -30,7 +30,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	(void)arg;
 	switch (key) {
 	case ARGP_KEY_INIT:
-		for (int i = 0; i < 2; i++)
+		for (int i = 0; i < 3; i++)
 			state->child_inputs[i] = &r->opts;
 		return 0;
 	case ARGP_KEY_ARGS: /* the rest of the line is the command's, options and all */
@@ -47,6 +47,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 
 static const struct argp_child children[] = {
 	{ .argp = &opts_observe_argp },
+	{ .argp = &opts_tape_argp },
 	{ .argp = &opts_output_argp },
 	{ 0 },
 };
@@ -70,7 +71,7 @@ static const struct argp argp = {
 static int on_end(struct session *s, const struct snapshot *snap, void *arg)
 {
 	struct run *r = arg;
-	int err = ending_print(&r->opts, snap, &r->status);
+	int err = ending_print(&r->opts, session_judge(s), snap, &r->status);
 
 	r->command_status = session_command_status(s);
 	if (!snap->n)

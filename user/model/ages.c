@@ -39,6 +39,16 @@ void lifetimes_add(struct lifetimes *l, double seconds)
 	l->n++;
 }
 
+void lifetimes_join(struct lifetimes *l, const struct lifetimes *more)
+{
+	for (int i = 0; i < LIFETIMES_BUCKETS; i++) {
+		uint32_t n = MIN(more->bucket[i], UINT32_MAX - l->bucket[i]);
+
+		l->bucket[i] += n;
+		l->n += n;
+	}
+}
+
 double lifetimes_quantile(const struct lifetimes *l, double q)
 {
 	double want = q * (double)l->n, sum = 0;
@@ -84,28 +94,42 @@ void ages_init(struct ages *a, uint64_t observed_ns, uint64_t now_ns, double bef
 	a->cohort[0].start_ns = now_ns;
 }
 
-static struct cohort *cohort_of_birth(struct ages *a, uint64_t birth_ns)
+/* Its place, counted back from the open cohort. */
+static uint32_t cohort_of_birth(const struct ages *a, uint64_t birth_ns)
 {
-	for (uint32_t i = a->n; i-- > 1;)
-		if (a->cohort[i].start_ns <= birth_ns)
-			return &a->cohort[i];
-	return &a->cohort[0];
+	uint32_t back = 0;
+
+	while (a && back + 1 < a->n && a->cohort[a->n - 1 - back].start_ns > birth_ns)
+		back++;
+	return back;
 }
 
-void ages_birth(struct ages *a)
+void ages_note_birth(struct ages_digest *d)
 {
-	open_cohort(a)->seen_births++;
+	d->births++;
 }
 
-void ages_death(struct ages *a, uint64_t birth_ns, uint64_t ts_ns)
+void ages_note_death(struct ages_digest *d, const struct ages *a, uint64_t observed_ns,
+		     uint64_t birth_ns, uint64_t ts_ns)
 {
-	if (!birth_ns || birth_ns < a->begin_ns) {
-		a->before_seen++;
-		lifetimes_add(&a->before_ended, seconds_between(a->begin_ns, ts_ns));
+	if (!birth_ns || birth_ns < observed_ns) {
+		d->before++;
+		lifetimes_add(&d->before_ended, seconds_between(observed_ns, ts_ns));
 		return;
 	}
-	cohort_of_birth(a, birth_ns)->seen_deaths++;
-	lifetimes_add(&a->ended, seconds_between(birth_ns, ts_ns));
+	d->deaths[cohort_of_birth(a, birth_ns)]++;
+	lifetimes_add(&d->ended, seconds_between(birth_ns, ts_ns));
+}
+
+void ages_apply(struct ages *a, const struct ages_digest *d)
+{
+	open_cohort(a)->seen_births += (float)d->births;
+	a->before_seen += d->before;
+	/* One that is older than all is of the oldest. */
+	for (uint32_t i = 0; i < AGES_COHORTS; i++)
+		a->cohort[i < a->n ? a->n - 1 - i : 0].seen_deaths += (float)d->deaths[i];
+	lifetimes_join(&a->ended, &d->ended);
+	lifetimes_join(&a->before_ended, &d->before_ended);
 }
 
 /*

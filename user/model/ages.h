@@ -25,6 +25,7 @@ struct lifetimes {
 };
 
 void lifetimes_add(struct lifetimes *l, double seconds);
+void lifetimes_join(struct lifetimes *l, const struct lifetimes *more);
 /* 0 < q < 1.  -1 if there are none. */
 double lifetimes_quantile(const struct lifetimes *l, double q);
 /* How many were at most so long; between two bucket edges as if spread evenly. */
@@ -50,6 +51,17 @@ struct ages {
 	struct lifetimes before_ended; /* lived at least this long under observation */
 };
 
+/*
+ * What the records streamed in one tick say of a site: gathered as they come, applied when the tick
+ * ends.  Small whatever their number, so that it can be kept where the records cannot.
+ */
+struct ages_digest {
+	uint32_t births;
+	uint32_t before; /* deaths of those from before the observation */
+	uint32_t deaths[AGES_COHORTS]; /* the others' by cohort, counted back from the open one */
+	struct lifetimes ended, before_ended;
+};
+
 /* For how many each record of a tick stands. */
 struct ages_scale {
 	double births, deaths; /* at least 1 */
@@ -58,9 +70,15 @@ struct ages_scale {
 
 void ages_init(struct ages *a, uint64_t observed_ns, uint64_t now_ns, double before);
 
-/* Records that were streamed; birth_ns 0: born before the observation. */
-void ages_birth(struct ages *a);
-void ages_death(struct ages *a, uint64_t birth_ns, uint64_t ts_ns);
+/*
+ * Records that were streamed; birth_ns 0: born before the observation, which began at observed_ns.
+ * a: of the site; NULL if it has none yet.
+ */
+void ages_note_birth(struct ages_digest *d);
+void ages_note_death(struct ages_digest *d, const struct ages *a, uint64_t observed_ns,
+		     uint64_t birth_ns, uint64_t ts_ns);
+/* To be done before ages_tick(). */
+void ages_apply(struct ages *a, const struct ages_digest *d);
 
 /* Ends a tick.  births and deaths: its exact counts. */
 void ages_tick(struct ages *a, uint64_t now_ns, uint64_t births, uint64_t deaths,

@@ -13,6 +13,7 @@
 #include "model/snapshot.h"
 #include "target/cgroup.h"
 #include "target/procfs.h"
+#include "target/sockets.h"
 
 #define MODEL_NAME_MAX 256
 
@@ -49,6 +50,7 @@ struct model_process_info {
 	bool is_from_start; /* counted from its first instruction on: no goroutine is older */
 	uint32_t hooks_on;
 	uint64_t start_ns;
+	double age_s; /* of the process then; -1 unknown */
 	struct model_resolver resolver;
 };
 
@@ -129,9 +131,34 @@ struct model_reading {
 	const struct procfs_fds *fds;
 	const struct cgroup_memory *cgroup;
 	const struct snapshot_timers *timers;
+	const struct procfs_io *io;
+	const struct sockets *sockets;
+	int64_t mem_total_bytes, mem_available_bytes; /* of the machine; 0: not read */
 	double cpu_s; /* of the process, since it started; -1 */
 };
 void model_reading(struct model *m, pid_t pid, const struct model_reading *r);
+
+/*
+ * The heap profile by allocation site, of a program that keeps one: each site once, by the address
+ * of the call that is not the runtime's, with what is in use there now, scaled to what the samples
+ * stand for, and the stack that holds most of it, innermost first and beginning at that call.
+ */
+struct model_alloc_site {
+	uint64_t pc;
+	int64_t bytes, objects;
+	const uint64_t *stack;
+	uint32_t depth;
+};
+struct model_allocs {
+	uint64_t ts_ns; /* when it was read */
+	int64_t rate; /* one sample per so many bytes; -1 unknown */
+	const struct model_alloc_site *sites; /* in any order */
+	size_t n;
+};
+void model_allocs(struct model *m, pid_t pid, const struct model_allocs *a);
+
+/* Between two ticks so many seconds were not observed: gotide did not run, or nothing did. */
+void model_gap(struct model *m, uint64_t now_ns, double seconds);
 
 /* Ends a sample: appends to all series.  Call about once a second, after feeding the counters. */
 void model_tick(struct model *m, uint64_t now_ns);

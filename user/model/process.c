@@ -7,7 +7,7 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
-#include "model/recount.h"
+#include "model/records.h"
 
 /* A newcomer replaces the smallest site of a full table only if it is clearly bigger. */
 #define REPLACE_FACTOR 2
@@ -34,18 +34,24 @@ static int copy_texts(struct process *p, const struct model_process_info *info)
 	return err ? err : copy_text(&p->pod, info->pod);
 }
 
-static struct series3 *const *all_series(struct process *p, struct series3 *ret[8])
-{
-	struct series3 *all[] = { &p->live,   &p->heap_live, &p->heap_inuse, &p->rss_anon,
-				  &p->births, &p->alloc,     &p->fds_series, NULL };
+#define SERIES_MAX 16
 
+/* All of them, and NULL. */
+static void all_series(struct process *p, struct series3 *ret[static SERIES_MAX])
+{
+	struct series3 *all[] = { &p->live,	&p->heap_live,	&p->heap_inuse,
+				  &p->rss_anon, &p->births,	&p->alloc,
+				  &p->all_fds,	&p->socket_fds, &p->pipe_fds,
+				  &p->file_fds, &p->outside,	&p->held,
+				  &p->charged,	&p->io,		NULL };
+
+	_Static_assert(ARRAY_SIZE(all) <= SERIES_MAX, "all series");
 	memcpy(ret, all, sizeof(all));
-	return ret;
 }
 
 static void process_init(struct process *p, const struct model_process_info *info)
 {
-	struct series3 *series[8];
+	struct series3 *series[SERIES_MAX];
 
 	p->pid = info->pid;
 	p->is_stripped = info->is_stripped;
@@ -53,8 +59,10 @@ static void process_init(struct process *p, const struct model_process_info *inf
 	p->is_from_start = info->is_from_start;
 	p->hooks_on = info->hooks_on;
 	p->start_ns = p->tick_ns = info->start_ns;
+	p->age_s = info->age_s;
 	p->heap_live_bytes = p->tick_alloc_bytes = p->tick_gc_cycles = -1;
-	p->fds = p->sockets = p->limit_bytes = p->cgroup_current_bytes = -1;
+	p->limit_bytes = p->cgroup_current_bytes = p->cgroup_reclaimable_bytes = -1;
+	p->mem_total_bytes = p->mem_available_bytes = p->io_bytes = p->tick_io_bytes = -1;
 	p->cpu_s = p->first_cpu_s = -1;
 	memset(p->rss_bytes, 0xff, sizeof(p->rss_bytes));
 	memset(&p->account, 0xff, sizeof(p->account));
@@ -88,7 +96,7 @@ int process_new(const struct model_process_info *info, uint32_t max_sites, struc
 
 void process_free(struct process *p)
 {
-	struct series3 *series[8];
+	struct series3 *series[SERIES_MAX];
 	struct site *s, *next;
 
 	if (!p)
@@ -99,6 +107,7 @@ void process_free(struct process *p)
 	}
 	site_free(p->other);
 	idclock_release(&p->clock);
+	allocs_release(&p->allocs);
 	all_series(p, series);
 	for (struct series3 **it = series; *it; it++)
 		series3_release(*it);
@@ -160,19 +169,50 @@ static int site_add(struct process *p, uint64_t gopc, uint64_t startpc, struct s
 	return 0;
 }
 
+void process_tell(const struct process *p, const struct site *s, struct fact *f)
+{
+	if (!p->listener)
+		return;
+	f->pid = p->pid;
+	if (s) {
+		f->gopc = s->gopc;
+		f->startpc = s->startpc;
+		f->is_other = s->is_other;
+	}
+	p->listener->hear(p->listener->arg, f);
+}
+
+static void tell_site(const struct process *p, const struct site *s)
+{
+	struct fact f = { .kind = FACT_SITE };
+
+	process_tell(p, s, &f);
+}
+
 int process_site(struct process *p, uint64_t gopc, uint64_t startpc, struct site **ret)
 {
 	struct site *s = site_find(p, gopc);
 
 	if (!s && HASH_COUNT(p->sites) >= p->max_sites)
 		return site_other(p, ret);
-	if (!s)
-		return site_add(p, gopc, startpc, ret);
+	if (!s) {
+		int err = site_add(p, gopc, startpc, ret);
+
+		if (!err)
+			tell_site(p, *ret);
+		return err;
+	}
 	*ret = s;
 	if (s->startpc || !startpc)
 		return 0;
 	s->startpc = startpc;
+	tell_site(p, s);
 	return site_resolve(s, &p->resolver);
+}
+
+int process_site_told(struct process *p, const struct fact *f, struct site **ret)
+{
+	return f->is_other ? site_other(p, ret) : process_site(p, f->gopc, f->startpc, ret);
 }
 
 static void site_fold(struct process *p, uint64_t born, uint64_t died)
@@ -303,68 +343,55 @@ struct site *process_site_next(struct process *p, struct site *s)
 
 /* ---- events ---- */
 
-static int birth_event(struct process *p, const struct event *ev)
+int process_stack(struct process *p, const struct event *ev)
 {
-	struct site *s = NULL;
-	int err = idclock_birth(&p->clock, ev->ts_ns, ev->go.goid);
-
-	err = err ? err : process_site(p, ev->go.gopc, ev->go.startpc, &s);
-	return err ? err : site_birth(s, p->start_ns, p->tick_ns);
-}
-
-static int death_event(struct process *p, const struct event *ev)
-{
-	struct site *s = NULL;
-	int err = process_site(p, ev->go.gopc, 0, &s);
-
-	if (err)
-		return err;
-	return site_death(s, idclock_lookup(&p->clock, ev->go.goid), ev->ts_ns, p->start_ns,
-			  p->tick_ns);
-}
-
-static int stack_event(struct process *p, const struct event *ev)
-{
+	struct fact f = { .kind = FACT_STACK, .event = ev };
 	struct site *s = NULL;
 	int err = process_site(p, ev->stack.gopc, 0, &s);
 
-	return err || s->is_other ? err : site_stack_seen(s, ev, &p->resolver);
+	if (err || s->is_other)
+		return err;
+	int ret = site_stack_seen(s, ev, &p->resolver);
+
+	if (ret > 0)
+		process_tell(p, s, &f);
+	return MIN(ret, 0);
 }
 
-static int mark_end(struct process *p, uint64_t ts_ns, int64_t bytes)
+void process_oom(struct process *p)
 {
-	if (ts_ns <= p->last_mark_ns)
-		return 0;
-	p->last_mark_ns = ts_ns;
-	p->heap_live_bytes = bytes;
-	return series3_add(&p->heap_live, ts_ns, (double)bytes);
+	struct fact f = { .kind = FACT_OOM };
+
+	p->is_oom_victim = true;
+	process_tell(p, NULL, &f);
 }
 
 int process_event(struct process *p, const struct event *ev)
 {
 	switch (ev->kind) {
 	case WIRE_BIRTH:
-		p->received++;
-		return birth_event(p, ev);
+		p->pending.received++;
+		return records_birth(p, ev);
 	case WIRE_DEATH:
-		p->received++;
-		return death_event(p, ev);
+		p->pending.received++;
+		return records_death(p, ev);
 	case WIRE_PARK:
 	case WIRE_READY:
-		p->received++;
+		p->pending.received++;
 		return 0;
 	case WIRE_STACK:
-		return stack_event(p, ev);
+		return process_stack(p, ev);
 	case WIRE_MARK_END:
-		p->marks++;
-		return mark_end(p, ev->ts_ns, (int64_t)ev->gc.heap_live_bytes);
+		p->pending.marks++;
+		records_mark_end(p, ev->ts_ns, (int64_t)ev->gc.heap_live_bytes);
+		return 0;
 	case WIRE_RSS:
 		for (int i = 0; i < WIRE_RSS_MAX; i++)
 			if (ev->rss.bytes[i] >= 0)
 				p->rss_bytes[i] = ev->rss.bytes[i];
 		return 0;
 	case WIRE_OOM:
-		p->is_oom_victim = true;
+		process_oom(p);
 		return 0;
 	case WIRE_EXIT:
 		process_exited(p, ev->ts_ns, ev->task.exit_code);
@@ -376,8 +403,11 @@ int process_event(struct process *p, const struct event *ev)
 
 void process_exited(struct process *p, uint64_t ts_ns, int exit_code)
 {
+	struct fact f = { .kind = FACT_EXITED, .exit = { ts_ns, exit_code } };
+
 	if (p->has_exited)
 		return;
+	process_tell(p, NULL, &f);
 	p->has_exited = true;
 	p->exit_ns = ts_ns;
 	p->exit_code = exit_code;
@@ -397,7 +427,7 @@ void process_counters(struct process *p, const struct wire_state *s)
 			p->rss_bytes[i] = s->rss_bytes[i];
 }
 
-static uint64_t hook_hits(const struct process *p, int hook)
+uint64_t process_hook_hits(const struct process *p, int hook)
 {
 	return p->state.streamed[hook] + p->state.sampled_out[hook] + p->state.lost[hook] +
 	       p->state.bad[hook];
@@ -429,12 +459,23 @@ void process_reading(struct process *p, const struct model_reading *r)
 		p->rss_bytes[WIRE_RSS_SWAP] = r->memory->swap_bytes;
 	}
 	if (r->fds) {
-		p->fds = r->fds->total;
-		p->sockets = r->fds->sockets;
+		p->fds = *r->fds;
+		p->has_fds = true;
 	}
 	if (r->cgroup) {
 		p->limit_bytes = known_size(r->cgroup->limit_bytes);
 		p->cgroup_current_bytes = known_size(r->cgroup->current_bytes);
+		p->cgroup_reclaimable_bytes = known_size(r->cgroup->reclaimable_bytes);
+	}
+	if (r->sockets) {
+		p->sockets = *r->sockets;
+		p->has_sockets = true;
+	}
+	if (r->io)
+		p->io_bytes = r->io->read_bytes + r->io->written_bytes;
+	if (r->mem_total_bytes > 0) {
+		p->mem_total_bytes = r->mem_total_bytes;
+		p->mem_available_bytes = r->mem_available_bytes;
 	}
 	if (r->timers) {
 		p->timers = *r->timers;
@@ -463,7 +504,7 @@ static bool is_smaller(const struct site *a, const struct site *b)
  */
 static double hits_per_record(const struct process *p, int hook, double by_goid)
 {
-	double hits = (double)(hook_hits(p, hook) - p->tick_hits[hook]);
+	double hits = (double)(process_hook_hits(p, hook) - p->tick_hits[hook]);
 	double streamed = (double)(p->state.streamed[hook] - p->tick_streamed[hook]);
 	double chosen = streamed + (double)(p->state.lost[hook] - p->tick_lost[hook]);
 
@@ -480,7 +521,7 @@ static void tick_scale(struct process *p, struct ages_scale *ret)
 	for (int i = 0; i < WIRE_HOOK_BOOKED; i++) {
 		p->tick_streamed[i] = p->state.streamed[i];
 		p->tick_lost[i] = p->state.lost[i];
-		p->tick_hits[i] = hook_hits(p, i);
+		p->tick_hits[i] = process_hook_hits(p, i);
 	}
 }
 
@@ -505,13 +546,25 @@ static int tick_sites(struct process *p, uint64_t now_ns, double *ret_births)
 	return ret;
 }
 
-static int64_t process_live(struct process *p, int64_t *ret_system)
+int64_t process_live(struct process *p, int64_t *ret_system)
 {
 	int64_t live = 0, system = 0;
 
 	for_each_site(p, s) * (s->is_system ? &system : &live) += site_live(s);
 	*ret_system = system;
 	return p->has_census ? live : -1;
+}
+
+static int mark_end(struct process *p, uint64_t ts_ns, int64_t bytes)
+{
+	const struct fact_records r = {
+		.mark_min_bytes = bytes,
+		.mark_max_bytes = bytes,
+		.mark_last_bytes = bytes,
+		.mark_last_ns = ts_ns,
+	};
+
+	return records_take(p, &r);
 }
 
 /*
@@ -526,7 +579,7 @@ static int tick_marks(struct process *p, uint64_t now_ns)
 	p->tick_gc_cycles = cycles;
 	if (p->has_state && p->state.mark_end_ns > p->last_mark_ns)
 		return mark_end(p, p->state.mark_end_ns, (int64_t)p->state.heap_live);
-	if (p->marks || hook_hits(p, WIRE_HOOK_MARK_END) || marked < 0 || cycles <= 0)
+	if (p->marks || process_hook_hits(p, WIRE_HOOK_MARK_END) || marked < 0 || cycles <= 0)
 		return 0;
 	p->heap_live_bytes = marked;
 	return is_new ? mark_end(p, now_ns, marked) : 0;
@@ -535,6 +588,52 @@ static int tick_marks(struct process *p, uint64_t now_ns)
 static int add_known(struct series3 *s, uint64_t now_ns, int64_t value)
 {
 	return value < 0 ? 0 : series3_add(s, now_ns, (double)value);
+}
+
+/* What would be there still if the kernel took back all the page cache that it can. */
+static int64_t charged(const struct process *p)
+{
+	int64_t bytes = p->cgroup_current_bytes - MAX(p->cgroup_reclaimable_bytes, 0);
+
+	return p->cgroup_current_bytes < 0 ? -1 : MAX(bytes, 0);
+}
+
+static int tick_memory(struct process *p, uint64_t now_ns)
+{
+	struct memory_parts parts;
+
+	memory_readings_split(&p->readings, &parts);
+	int err = add_known(&p->outside, now_ns, parts.outside_bytes);
+
+	err = err ? err : add_known(&p->held, now_ns, parts.free_held_bytes);
+	err = err ? err : add_known(&p->charged, now_ns, charged(p));
+	err = err ? err : add_known(&p->heap_inuse, now_ns, p->account.heap_inuse_bytes);
+	return err ? err : add_known(&p->rss_anon, now_ns, p->rss_bytes[WIRE_RSS_ANON]);
+}
+
+static int tick_fds(struct process *p, uint64_t now_ns)
+{
+	if (!p->has_fds)
+		return 0;
+	int err = series3_add(&p->all_fds, now_ns, p->fds.total);
+
+	err = err ? err : series3_add(&p->socket_fds, now_ns, p->fds.sockets);
+	err = err ? err : series3_add(&p->pipe_fds, now_ns, p->fds.pipes);
+	return err ? err : series3_add(&p->file_fds, now_ns, p->fds.files);
+}
+
+static int tick_io(struct process *p, uint64_t now_ns)
+{
+	double dt = seconds_between(p->io_ns, now_ns);
+	int64_t before = p->tick_io_bytes;
+
+	if (p->io_bytes < 0 || (before >= 0 && dt <= 0))
+		return 0;
+	p->tick_io_bytes = p->io_bytes;
+	p->io_ns = now_ns;
+	if (before < 0 || p->io_bytes < before)
+		return 0;
+	return series3_add(&p->io, now_ns, (double)(p->io_bytes - before) / dt);
 }
 
 static int tick_alloc(struct process *p, uint64_t now_ns)
@@ -564,227 +663,33 @@ int process_tick(struct process *p, uint64_t now_ns)
 {
 	double births = 0, dt = seconds_between(p->tick_ns, now_ns);
 	int64_t system;
+	int err = records_close(p);
 
 	if (p->is_closed)
-		return 0;
+		return err;
 	p->is_closed = p->has_exited;
-	int err = tick_clock(p, now_ns);
-
+	err = err ? err : tick_clock(p, now_ns);
 	err = err ? err : tick_sites(p, now_ns, &births);
 	err = err ? err : tick_marks(p, now_ns);
 	err = err ? err : add_known(&p->live, now_ns, process_live(p, &system));
-	err = err ? err : add_known(&p->heap_inuse, now_ns, p->account.heap_inuse_bytes);
-	err = err ? err : add_known(&p->rss_anon, now_ns, p->rss_bytes[WIRE_RSS_ANON]);
-	err = err ? err : add_known(&p->fds_series, now_ns, p->fds);
+	err = err ? err : tick_memory(p, now_ns);
+	err = err ? err : tick_fds(p, now_ns);
 	err = err ? err : tick_alloc(p, now_ns);
+	err = err ? err : tick_io(p, now_ns);
 	if (!err && dt > 0)
 		err = series3_add(&p->births, now_ns, births / dt);
 	p->tick_ns = MAX(p->tick_ns, now_ns);
 	return err;
 }
 
-/* ---- the picture ---- */
-
-static int site_order(const void *pa, const void *pb)
+int process_allocs(struct process *p, const struct model_allocs *a)
 {
-	const struct snapshot_site *a = pa, *b = pb;
-
-	if (a->live != b->live)
-		return a->live < b->live ? 1 : -1;
-	if (a->born != b->born)
-		return a->born < b->born ? 1 : -1;
-	return a->gopc < b->gopc ? -1 : a->gopc > b->gopc;
+	return allocs_take(&p->allocs, a);
 }
 
-static int snapshot_sites(struct process *p, uint64_t now_ns, struct snapshot_process *ret)
+void process_gap(struct process *p, uint64_t now_ns, double seconds)
 {
-	size_t max = HASH_COUNT(p->sites) + 1, n = 0;
-	struct snapshot_site *sites = calloc(max, sizeof(*sites));
-
-	if (!sites)
-		return -ENOMEM;
-	ret->sites = sites;
-	for_each_site(p, s)
-	{
-		int err = site_frames(s, &p->resolver);
-
-		if (err)
-			return err;
-		site_snapshot(s, &p->resolver, p->is_park_watched, now_ns, &sites[n]);
-		recount_snapshot(p, s, &sites[n++].before);
-		if (s->is_system)
-			continue;
-		ret->at_attach += s->base > 0 ? s->base : 0;
-		ret->born += s->born;
-		ret->died += s->died;
-	}
-	ret->n_sites = n;
-	qsort(sites, n, sizeof(*sites), site_order);
-	return 0;
-}
-
-static int reason_order(const void *pa, const void *pb)
-{
-	const struct snapshot_reason *a = pa, *b = pb;
-
-	if (a->waiting != b->waiting)
-		return a->waiting < b->waiting ? 1 : -1;
-	if (a->parks != b->parks)
-		return a->parks < b->parks ? 1 : -1;
-	return strcmp(a->name, b->name);
-}
-
-/* Whether its parks and wake-ups are all counted, so that the counts say who waits now. */
-static bool is_counted(const struct process *p, const char *reason)
-{
-	return p->is_park_watched && site_reason_is_counted(reason);
-}
-
-/* Adds one site's count of a reason; by_reason holds the index of each known number. */
-static void add_reason(struct process *p, const struct site *s, const struct site_reason *r,
-		       uint32_t *numbers, struct snapshot_reason *rows, size_t *n)
-{
-	size_t i = 0;
-
-	/* A wake-up alone: it was parked before the observation, and no more is known. */
-	if (!r->parks && !r->census)
-		return;
-	while (i < *n && numbers[i] != r->reason)
-		i++;
-	if (i == SNAPSHOT_REASONS_MAX)
-		return;
-	const char *name = p->resolver.reason(p->resolver.arg, r->reason);
-
-	if (i == *n) {
-		numbers[i] = r->reason;
-		if (name)
-			snprintf(p->reason_name[i], sizeof(p->reason_name[i]), "%s", name);
-		else
-			snprintf(p->reason_name[i], sizeof(p->reason_name[i]), "reason %u",
-				 r->reason);
-		rows[i].name = p->reason_name[i];
-		rows[i].waiting = p->has_census || is_counted(p, name) ? 0 : -1;
-		(*n)++;
-	}
-	rows[i].parks += r->parks;
-	if (rows[i].waiting >= 0)
-		rows[i].waiting += site_waiting(s, r, is_counted(p, name));
-}
-
-static int snapshot_reasons(struct process *p, struct snapshot_process *ret)
-{
-	uint32_t numbers[SNAPSHOT_REASONS_MAX];
-	struct snapshot_reason *rows = calloc(SNAPSHOT_REASONS_MAX, sizeof(*rows));
-	size_t n = 0;
-
-	if (!rows)
-		return -ENOMEM;
-	ret->reasons = rows;
-	for_each_site(p, s) vec_for_each (&s->reasons, r) add_reason(p, s, r, numbers, rows, &n);
-	ret->n_reasons = n;
-	qsort(rows, n, sizeof(*rows), reason_order);
-	return 0;
-}
-
-static void snapshot_cost(const struct process *p, struct snapshot_process *ret)
-{
-	ret->received = p->received;
-	ret->hooks_on = p->hooks_on;
-	ret->stacks_lost = p->state.stacks_lost;
-	ret->cost_s = -1;
-	ret->target_cpu_s = p->cpu_s >= 0 ? p->cpu_s - p->first_cpu_s : -1;
-	for (int i = 0; i < WIRE_HOOK_BOOKED; i++) {
-		ret->hook_hits[i] = hook_hits(p, i);
-		ret->hits += ret->hook_hits[i];
-		if (i > WIRE_HOOK_READY)
-			continue;
-		ret->sampled_out += p->state.sampled_out[i];
-		ret->lost += p->state.lost[i];
-		ret->bad += p->state.bad[i];
-	}
-}
-
-static uint64_t rise(int64_t from, int64_t to)
-{
-	return from >= 0 && to > from ? (uint64_t)(to - from) : 0;
-}
-
-static void snapshot_memory(const struct process *p, struct snapshot_process *ret)
-{
-	const struct account *a = &p->account;
-
-	ret->heap_live_bytes = p->heap_live_bytes;
-	ret->heap_inuse_bytes = a->heap_inuse_bytes;
-	ret->heap_idle_bytes = a->heap_idle_bytes;
-	ret->heap_released_bytes = a->heap_released_bytes;
-	ret->heap_objects = a->heap_objects;
-	ret->heap_goal_bytes = a->heap_goal_bytes;
-	ret->total_alloc_bytes = a->total_alloc_bytes;
-	ret->stacks_bytes = a->stacks_inuse_bytes;
-	ret->gc_cycles = a->gc_cycles;
-	ret->gc_pause_last_ns = a->gc_pause_last_ns;
-	ret->gc_pause_max_ns = a->gc_pause_max_ns;
-	ret->gc_pause_total_ns = a->gc_pause_total_ns;
-	ret->memory_limit_bytes = a->memory_limit_bytes;
-	ret->gc_percent = a->gc_percent;
-	ret->gc_seen = MAX(p->marks, hook_hits(p, WIRE_HOOK_MARK_END));
-	if (!ret->gc_seen)
-		ret->gc_seen = rise(p->first_account.gc_cycles, a->gc_cycles);
-	ret->gc_seen_forced = rise(p->first_account.forced_gc_cycles, a->forced_gc_cycles);
-	memcpy(ret->rss_bytes, p->rss_bytes, sizeof(ret->rss_bytes));
-	memory_readings_split(&p->readings, &ret->memory);
-	ret->off_heap_bytes = ret->memory.outside_bytes;
-	ret->fds = p->fds;
-	ret->sockets = p->sockets;
-	ret->timers = p->has_timers ? &p->timers : NULL;
-	ret->limit_bytes = p->limit_bytes;
-	ret->cgroup_current_bytes = p->cgroup_current_bytes;
-}
-
-static void snapshot_series(const struct process *p, struct snapshot_process *ret)
-{
-	ret->live_series = &p->live;
-	ret->heap_live_series = &p->heap_live;
-	ret->heap_inuse_series = &p->heap_inuse;
-	ret->rss_anon_series = &p->rss_anon;
-	ret->birth_series = &p->births;
-	ret->alloc_series = &p->alloc;
-	ret->fds_series = &p->fds_series;
-}
-
-int process_snapshot(struct process *p, uint64_t now_ns, struct snapshot_process *ret)
-{
-	*ret = (struct snapshot_process){
-		.pid = p->pid,
-		.comm = p->comm,
-		.exe = p->exe,
-		.go_version = p->go_version,
-		.module = p->module,
-		.container = p->container,
-		.pod = p->pod,
-		.is_stripped = p->is_stripped,
-		.has_exited = p->has_exited,
-		.exit_code = p->exit_code,
-		.is_oom_victim = p->is_oom_victim,
-		.start_ns = p->start_ns,
-		.now_ns = p->has_exited && p->exit_ns < now_ns ? p->exit_ns : now_ns,
-		.is_park_watched = p->is_park_watched,
-		.census_torn = p->census_torn,
-		.census_unread = p->census_unread,
-		.census_passes = p->census_passes,
-		.census_corrections = p->census_corrections,
-		.census_ns = p->census_ns,
-		.sites_folded = p->sites_folded,
-	};
-	ret->live = process_live(p, &ret->live_system);
-	int err = snapshot_sites(p, ret->now_ns, ret);
-
-	if (err)
-		return err;
-	if (!p->has_census)
-		ret->at_attach = -1;
-	snapshot_memory(p, ret);
-	snapshot_cost(p, ret);
-	snapshot_series(p, ret);
-	return snapshot_reasons(p, ret);
+	p->gaps++;
+	p->gaps_s += seconds;
+	p->gap_ns = now_ns;
 }

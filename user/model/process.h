@@ -7,7 +7,9 @@
 #ifndef GOTIDE_MODEL_PROCESS_H
 #define GOTIDE_MODEL_PROCESS_H
 
+#include "model/allocs.h"
 #include "model/idclock.h"
+#include "model/fact.h"
 #include "model/memory.h"
 #include "model/site.h"
 
@@ -20,7 +22,9 @@ struct process {
 	int exit_code;
 	uint32_t hooks_on;
 	uint64_t start_ns, tick_ns, exit_ns;
+	double age_s;
 	struct model_resolver resolver;
+	const struct fact_listener *listener; /* borrowed; NULL: nobody listens */
 
 	struct site *sites; /* by gopc */
 	struct site *other; /* the rest, folded; NULL: none yet */
@@ -47,6 +51,7 @@ struct process {
 	uint64_t tick_hits[WIRE_HOOK_BOOKED];
 	uint64_t rss_events; /* of state, when last taken */
 	uint64_t received;
+	struct fact_records pending; /* since the last tick */
 
 	int64_t heap_live_bytes;
 	uint64_t last_mark_ns, marks;
@@ -56,12 +61,22 @@ struct process {
 	uint64_t account_ns; /* tick at which total_alloc was last compared */
 	int64_t tick_alloc_bytes, tick_gc_cycles; /* as of the last tick, -1 unknown */
 	int64_t rss_bytes[WIRE_RSS_MAX];
-	int64_t fds, sockets, limit_bytes, cgroup_current_bytes;
+	struct procfs_fds fds;
+	struct sockets sockets;
+	bool has_fds, has_sockets;
+	int64_t limit_bytes, cgroup_current_bytes, cgroup_reclaimable_bytes;
+	int64_t mem_total_bytes, mem_available_bytes;
+	int64_t io_bytes, tick_io_bytes; /* since it started: now, at the last tick; -1 unknown */
+	uint64_t io_ns; /* of that tick */
+	uint64_t gaps, gap_ns;
+	double gaps_s;
 	struct snapshot_timers timers;
 	bool has_timers;
 	double cpu_s, first_cpu_s;
 
-	struct series3 live, heap_live, heap_inuse, rss_anon, births, alloc, fds_series;
+	struct series3 live, heap_live, heap_inuse, rss_anon, births, alloc;
+	struct series3 all_fds, socket_fds, pipe_fds, file_fds, outside, held, charged, io;
+	struct allocs allocs;
 	char reason_name[SNAPSHOT_REASONS_MAX][48]; /* of the latest snapshot */
 
 	UT_hash_handle hh;
@@ -74,6 +89,10 @@ void process_free(struct process *p);
 /* The site of a go statement; when the table is full and it has none, the folded rest. */
 int process_site(struct process *p, uint64_t gopc, uint64_t startpc,
 		 struct site **ret) _must_check_;
+/* The site that a fact is about. */
+int process_site_told(struct process *p, const struct fact *f, struct site **ret) _must_check_;
+/* Fills in the pid and the site (NULL: it is about none) and lets the listener hear it. */
+void process_tell(const struct process *p, const struct site *s, struct fact *f);
 /* All sites, the folded one last. */
 struct site *process_site_first(struct process *p);
 struct site *process_site_next(struct process *p, struct site *s);
@@ -89,13 +108,16 @@ int process_park_counts(struct process *p, uint64_t gopc, uint32_t reason,
 			const struct wire_park_count *c) _must_check_;
 void process_counters(struct process *p, const struct wire_state *s);
 void process_reading(struct process *p, const struct model_reading *r);
+void process_oom(struct process *p);
+int process_stack(struct process *p, const struct event *ev) _must_check_;
+int process_allocs(struct process *p, const struct model_allocs *a) _must_check_;
+void process_gap(struct process *p, uint64_t now_ns, double seconds);
 void process_exited(struct process *p, uint64_t ts_ns, int exit_code);
 int process_tick(struct process *p, uint64_t now_ns) _must_check_;
 
-/*
- * ret->sites and ret->reasons are the caller's to free, also on failure; everything else is
- * borrowed until p changes.
- */
-int process_snapshot(struct process *p, uint64_t now_ns, struct snapshot_process *ret) _must_check_;
+/* Goroutines that are there, without the runtime's own, which go to *ret_system; -1 unknown. */
+int64_t process_live(struct process *p, int64_t *ret_system);
+/* Hits of a probe so far, whatever became of their records. */
+uint64_t process_hook_hits(const struct process *p, int hook);
 
 #endif

@@ -41,6 +41,7 @@ void recount_begin(struct process *p, int64_t goids)
 	for_each_site(p, s)
 	{
 		s->finding = (struct site_census){ .born = s->born, .died = s->died };
+		memset(s->finding_sum, 0, sizeof(s->finding_sum));
 		vec_for_each (&s->reasons, r)
 			r->finding = 0;
 	}
@@ -50,13 +51,14 @@ void recount_begin(struct process *p, int64_t goids)
  * One that was there before the observation: its id says so, but for the few that idle Ps still
  * hold (fifteen each at the most).
  */
-static void add_old(const struct process *p, struct site_census *f, const struct model_goroutine *g)
+static void add_old(const struct process *p, struct site *s, const struct model_goroutine *g)
 {
+	struct site_census *f = &s->finding;
 	uint64_t hash = wire_goid_hash(g->goid << 8 | g->tracking_seq);
 	uint64_t part = g->goid * SITE_PARTS / (p->attach_goid + 1);
 
 	f->old++;
-	f->sum[wire_goid_hash(g->goid) % SITE_STILL_PARTS] += (uint32_t)(hash >> 32);
+	s->finding_sum[wire_goid_hash(g->goid) % SITE_STILL_PARTS] += (uint32_t)(hash >> 32);
 	f->ids[part]++;
 	if (!g->is_waiting || g->waits_since_ns <= 0)
 		return;
@@ -82,11 +84,33 @@ int recount_goroutine(struct process *p, const struct model_goroutine *g)
 	if (g->is_system)
 		s->is_system = true;
 	if (g->goid <= (p->has_census ? p->old_goid : p->attach_goid))
-		add_old(p, &s->finding, g);
+		add_old(p, s, g);
 	struct site_reason *r = g->is_waiting ? site_reason(s, g->wait_reason) : NULL;
 
 	if (r)
 		r->finding++;
+	return 0;
+}
+
+int recount_site(struct process *p, const struct fact *f)
+{
+	struct site *s = NULL;
+	int err = process_site_told(p, f, &s);
+
+	if (err)
+		return err;
+	struct site_census found = *f->census.found;
+
+	found.born = s->finding.born;
+	found.died = s->finding.died;
+	s->finding = found;
+	s->is_system |= f->census.is_system;
+	for (size_t i = 0; i < f->census.n_reasons; i++) {
+		struct site_reason *r = site_reason(s, f->census.reasons[i].reason);
+
+		if (r)
+			r->finding = f->census.reasons[i].found;
+	}
 	return 0;
 }
 
@@ -223,11 +247,7 @@ static void take_reasons(struct site *s)
 /* Parts of the old ones, by id, of which none has gone or run since the first pass. */
 static void take_findings(struct site *s, bool is_first)
 {
-	if (is_first)
-		s->still = UINT64_MAX;
-	for (unsigned int i = 0; !is_first && i < SITE_STILL_PARTS; i++)
-		if (s->finding.sum[i] != s->census.sum[i])
-			s->still &= ~(UINT64_C(1) << i);
+	s->still = is_first ? UINT64_MAX : s->still & ~s->finding.moved;
 	s->census = s->finding;
 }
 
@@ -243,9 +263,49 @@ static bool wants_example(struct site *s)
 	return true;
 }
 
+static void tell_site(const struct process *p, const struct site *s)
+{
+	struct fact_reason reasons[SNAPSHOT_REASONS_MAX];
+	struct fact f = {
+		.kind = FACT_CENSUS_SITE,
+		.census = { .found = &s->finding, .reasons = reasons, .is_system = s->is_system },
+	};
+
+	for (size_t i = 0; i < s->reasons.n; i++) {
+		const struct site_reason *r = &s->reasons.items[i];
+
+		if (r->finding)
+			reasons[f.census.n_reasons++] =
+				(struct fact_reason){ r->reason, r->finding };
+	}
+	if (s->finding.found || s->finding.moved)
+		process_tell(p, s, &f);
+}
+
+/* The single goroutines have all been seen: what they come to. */
+static void close_site(const struct process *p, struct site *s)
+{
+	for (unsigned int i = 0; p->has_census && i < SITE_STILL_PARTS; i++)
+		if (s->finding_sum[i] != s->sum[i])
+			s->finding.moved |= UINT64_C(1) << i;
+	memcpy(s->sum, s->finding_sum, sizeof(s->sum));
+	tell_site(p, s);
+}
+
 void recount_end(struct process *p, const struct model_census *c, struct model_census_outcome *ret)
 {
+	struct fact f = { .kind = FACT_CENSUS_END, .census_end = { c, p->census_goid } };
+
+	for_each_site(p, s) close_site(p, s);
+	process_tell(p, NULL, &f);
+	recount_finish(p, c, p->census_goid, ret);
+}
+
+void recount_finish(struct process *p, const struct model_census *c, uint64_t newest,
+		    struct model_census_outcome *ret)
+{
 	*ret = (struct model_census_outcome){ 0 };
+	p->census_goid = newest;
 	if (!p->has_census && !p->is_from_start) {
 		p->old_goid = p->census_goid;
 		p->attach_goid = p->attach_goid ? p->attach_goid : p->census_goid;

@@ -23,6 +23,11 @@
 void recount_begin(struct process *p, int64_t goids);
 int recount_goroutine(struct process *p, const struct model_goroutine *g) _must_check_;
 void recount_end(struct process *p, const struct model_census *c, struct model_census_outcome *ret);
+/* What a pass found of one site, at once; instead of recount_goroutine(). */
+int recount_site(struct process *p, const struct fact *f) _must_check_;
+/* The end of a pass that was told so.  newest: the goroutine id of that name in struct fact. */
+void recount_finish(struct process *p, const struct model_census *c, uint64_t newest,
+		    struct model_census_outcome *ret);
 /* The pass came to nothing; what the one before found stands. */
 void recount_drop(struct process *p);
 

@@ -8,13 +8,22 @@
 
 #define SERIES_FIRST_POINTS 8
 
-static const struct {
+struct horizon {
 	uint64_t interval_ns;
 	uint32_t points;
-} horizons[SERIES_HORIZONS] = {
-	[SERIES_10M] = { NSEC_PER_SEC, 600 },
-	[SERIES_2H] = { 12 * NSEC_PER_SEC, 600 },
-	[SERIES_24H] = { 144 * NSEC_PER_SEC, 600 },
+	bool is_scaling;
+};
+
+static const struct horizon horizons[SERIES_HORIZONS] = {
+	[SERIES_NEAR] = { NSEC_PER_SEC, 600, false },
+	[SERIES_MIDDLE] = { 24 * NSEC_PER_SEC, 300, false },
+	[SERIES_FAR] = { 288 * NSEC_PER_SEC, 300, false },
+};
+
+static const struct horizon horizons_small[SERIES_HORIZONS] = {
+	[SERIES_NEAR] = { NSEC_PER_SEC, 64, false },
+	[SERIES_MIDDLE] = { 32 * NSEC_PER_SEC, 64, false },
+	[SERIES_FAR] = { NSEC_PER_SEC, 64, true },
 };
 
 void series_init(struct series *s, uint64_t interval_ns, uint32_t capacity, bool is_scaling)
@@ -36,27 +45,37 @@ uint32_t series_count(const struct series *s)
 	return s->n;
 }
 
-static struct series_point *point_at(const struct series *s, uint32_t i)
+static struct series_packed *packed_at(const struct series *s, uint32_t i)
 {
 	return &s->points[(s->head + i) % s->capacity];
 }
 
-const struct series_point *series_at(const struct series *s, uint32_t i)
+static uint64_t time_of(const struct series *s, const struct series_packed *p)
 {
-	return point_at(s, i);
+	return s->base_ns + p->slot * s->interval_ns;
 }
 
-/* Start of the interval that ts falls into.  A scaling series counts from its first point. */
-static uint64_t interval_start(const struct series *s, uint64_t ts_ns)
+struct series_point series_at(const struct series *s, uint32_t i)
 {
-	uint64_t base = s->is_scaling && s->n ? point_at(s, 0)->ts_ns : 0;
+	const struct series_packed *p = packed_at(s, i);
 
-	if (s->is_scaling && !s->n)
-		return ts_ns;
-	return ts_ns < base ? base : ts_ns - (ts_ns - base) % s->interval_ns;
+	return (struct series_point){ time_of(s, p), p->min, p->max, p->last };
 }
 
-static void point_merge(struct series_point *p, const struct series_point *q)
+bool series_is_whole(const struct series *s)
+{
+	return s->is_scaling || s->n < s->capacity;
+}
+
+/* The interval that ts falls into.  A scaling series counts from its first point. */
+static uint32_t slot_of(const struct series *s, uint64_t ts_ns)
+{
+	uint64_t slot = ts_ns < s->base_ns ? 0 : (ts_ns - s->base_ns) / s->interval_ns;
+
+	return (uint32_t)MIN(slot, (uint64_t)UINT32_MAX);
+}
+
+static void packed_merge(struct series_packed *p, const struct series_packed *q)
 {
 	p->min = q->min < p->min ? q->min : p->min;
 	p->max = q->max > p->max ? q->max : p->max;
@@ -70,12 +89,13 @@ static void series_coarsen(struct series *s)
 		uint32_t n = 1;
 
 		s->interval_ns *= 2;
+		s->points[0].slot /= 2;
 		for (uint32_t i = 1; i < s->n; i++) {
-			struct series_point p = s->points[i];
+			struct series_packed p = s->points[i];
 
-			p.ts_ns = interval_start(s, p.ts_ns);
-			if (p.ts_ns == s->points[n - 1].ts_ns)
-				point_merge(&s->points[n - 1], &p);
+			p.slot /= 2;
+			if (p.slot == s->points[n - 1].slot)
+				packed_merge(&s->points[n - 1], &p);
 			else
 				s->points[n++] = p;
 		}
@@ -98,7 +118,7 @@ static int series_reserve(struct series *s)
 		return 0;
 	if (want > s->capacity)
 		want = s->capacity;
-	struct series_point *p = reallocarray(s->points, want, sizeof(*p));
+	struct series_packed *p = reallocarray(s->points, want, sizeof(*p));
 
 	if (!p)
 		return -ENOMEM;
@@ -108,11 +128,14 @@ static int series_reserve(struct series *s)
 
 int series_add(struct series *s, uint64_t ts_ns, double value)
 {
-	struct series_point p = { .min = value, .max = value, .last = value };
+	float v = (float)value;
+	struct series_packed p = { .min = v, .max = v, .last = v };
 
-	p.ts_ns = interval_start(s, ts_ns);
-	if (s->n && p.ts_ns <= point_at(s, s->n - 1)->ts_ns) {
-		point_merge(point_at(s, s->n - 1), &p);
+	if (s->is_scaling && !s->n)
+		s->base_ns = ts_ns;
+	p.slot = slot_of(s, ts_ns);
+	if (s->n && p.slot <= packed_at(s, s->n - 1)->slot) {
+		packed_merge(packed_at(s, s->n - 1), &p);
 		return 0;
 	}
 	int err = series_reserve(s);
@@ -127,14 +150,24 @@ int series_add(struct series *s, uint64_t ts_ns, double value)
 		s->head = (s->head + 1) % s->capacity;
 	else
 		s->n++;
-	*point_at(s, s->n - 1) = p;
+	*packed_at(s, s->n - 1) = p;
 	return 0;
+}
+
+static void init_horizons(struct series3 *s, const struct horizon *h)
+{
+	for (int i = 0; i < SERIES_HORIZONS; i++)
+		series_init(&s->h[i], h[i].interval_ns, h[i].points, h[i].is_scaling);
 }
 
 void series3_init(struct series3 *s)
 {
-	for (int i = 0; i < SERIES_HORIZONS; i++)
-		series_init(&s->h[i], horizons[i].interval_ns, horizons[i].points, false);
+	init_horizons(s, horizons);
+}
+
+void series3_init_small(struct series3 *s)
+{
+	init_horizons(s, horizons_small);
 }
 
 void series3_release(struct series3 *s)

@@ -12,7 +12,13 @@
 
 struct series_point {
 	uint64_t ts_ns; /* start of the interval */
-	double min, max, last;
+	double min, max, last; /* to the seven digits of a float */
+};
+
+/* As it is kept: a process has a dozen series, a go statement three. */
+struct series_packed {
+	uint32_t slot; /* intervals since base_ns */
+	float min, max, last;
 };
 
 struct series {
@@ -20,7 +26,8 @@ struct series {
 	uint32_t capacity;
 	bool is_scaling;
 	uint32_t n, head; /* ring state; use series_at() */
-	struct series_point *points; /* allocated when the first value comes, grown as needed */
+	uint64_t base_ns; /* of a scaling series its first time, else 0 */
+	struct series_packed *points; /* allocated when the first value comes, grown as needed */
 };
 
 void series_init(struct series *s, uint64_t interval_ns, uint32_t capacity, bool is_scaling);
@@ -30,16 +37,16 @@ void series_release(struct series *s);
 int series_add(struct series *s, uint64_t ts_ns, double value);
 
 uint32_t series_count(const struct series *s);
-/* i from 0 (oldest) to series_count() - 1; borrowed until the next series_add(). */
-const struct series_point *series_at(const struct series *s, uint32_t i);
+/* i from 0 (oldest) to series_count() - 1. */
+struct series_point series_at(const struct series *s, uint32_t i);
+/* Whether it still holds its first point. */
+bool series_is_whole(const struct series *s);
 
-/*
- * Three horizons of one quantity: about 10 minutes at 1 s, 2 hours at 12 s, 24 hours at 144 s.
- */
+/* Three horizons of one quantity, the finest first. */
 enum series_horizon {
-	SERIES_10M = 0,
-	SERIES_2H,
-	SERIES_24H,
+	SERIES_NEAR = 0,
+	SERIES_MIDDLE,
+	SERIES_FAR,
 	SERIES_HORIZONS,
 };
 
@@ -47,7 +54,13 @@ struct series3 {
 	struct series h[SERIES_HORIZONS];
 };
 
+/* Of a process: 10 minutes at 1 s, 2 hours at 24 s, 24 hours at 288 s. */
 void series3_init(struct series3 *s);
+/*
+ * Of a go statement, of which there are many: 1 minute at 1 s, 34 minutes at 32 s, and all of the
+ * observation in a scaling series.
+ */
+void series3_init_small(struct series3 *s);
 void series3_release(struct series3 *s);
 int series3_add(struct series3 *s, uint64_t ts_ns, double value);
 

@@ -8,6 +8,10 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 
+/* A stack may change so often at first, then with a pause in between. */
+#define STACK_CHANGES  8
+#define STACK_PAUSE_NS (10 * NSEC_PER_SEC)
+
 int site_new(uint64_t gopc, uint64_t startpc, struct site **ret)
 {
 	struct site *s = calloc(1, sizeof(*s));
@@ -17,39 +21,25 @@ int site_new(uint64_t gopc, uint64_t startpc, struct site **ret)
 	s->gopc = s->link_gopc = gopc;
 	s->startpc = startpc;
 	s->channels = s->channels_of = -1;
-	series_init(&s->live, NSEC_PER_SEC, SITE_SERIES_POINTS, true);
-	series_init(&s->survivors, NSEC_PER_SEC, SITE_SERIES_POINTS, true);
-	series_init(&s->births, NSEC_PER_SEC, SITE_SERIES_POINTS, true);
+	series3_init_small(&s->live);
+	series3_init_small(&s->survivors);
+	series3_init_small(&s->births);
 	*ret = s;
 	return 0;
-}
-
-static void frames_free(struct site_stack *st)
-{
-	for (size_t i = 0; i < st->n_frames; i++)
-		free((char *)st->frames[i].function);
-	free(st->frames);
-	st->frames = NULL;
-	st->n_frames = 0;
-}
-
-static void stack_release(struct site_stack *st)
-{
-	frames_free(st);
-	free(st->pc);
 }
 
 void site_free(struct site *s)
 {
 	if (!s)
 		return;
-	stack_release(&s->park_stack);
-	stack_release(&s->birth_stack);
+	stack_note_release(&s->park_stack);
+	stack_note_release(&s->birth_stack);
 	vec_release(&s->reasons);
-	series_release(&s->live);
-	series_release(&s->survivors);
-	series_release(&s->births);
+	series3_release(&s->live);
+	series3_release(&s->survivors);
+	series3_release(&s->births);
 	free(s->ages);
+	free(s->pending);
 	free(s->function);
 	free(s->file);
 	free(s->start_function);
@@ -116,22 +106,38 @@ void site_rebase(struct site *s, int64_t base)
 		s->ages->before = (double)base;
 }
 
-int site_birth(struct site *s, uint64_t observed_ns, uint64_t tick_ns)
+static int ensure_pending(struct site *s)
 {
-	int err = ensure_ages(s, observed_ns, tick_ns);
+	if (!s->pending)
+		s->pending = calloc(1, sizeof(*s->pending));
+	return s->pending ? 0 : -ENOMEM;
+}
+
+int site_birth(struct site *s)
+{
+	int err = ensure_pending(s);
 
 	if (!err)
-		ages_birth(s->ages);
+		ages_note_birth(s->pending);
 	return err;
 }
 
-int site_death(struct site *s, uint64_t birth_ns, uint64_t ts_ns, uint64_t observed_ns,
-	       uint64_t tick_ns)
+int site_death(struct site *s, uint64_t birth_ns, uint64_t ts_ns, uint64_t observed_ns)
+{
+	int err = ensure_pending(s);
+
+	if (!err)
+		ages_note_death(s->pending, s->ages, observed_ns, birth_ns, ts_ns);
+	return err;
+}
+
+int site_records(struct site *s, const struct ages_digest *d, uint64_t observed_ns,
+		 uint64_t tick_ns)
 {
 	int err = ensure_ages(s, observed_ns, tick_ns);
 
 	if (!err)
-		ages_death(s->ages, birth_ns, ts_ns);
+		ages_apply(s->ages, d);
 	return err;
 }
 
@@ -161,12 +167,12 @@ static int add_points(struct site *s, uint64_t observed_ns, uint64_t tick_ns, ui
 {
 	double dt = seconds_between(tick_ns, now_ns);
 	double rate = dt > 0 ? (double)(s->born - s->tick_born) / dt : 0;
-	int err = series_add(&s->live, now_ns, (double)site_live(s));
+	int err = series3_add(&s->live, now_ns, (double)site_live(s));
 
 	if (!err && dt > 0)
-		err = series_add(&s->births, now_ns, rate);
+		err = series3_add(&s->births, now_ns, rate);
 	if (!err && seconds_between(observed_ns, now_ns) >= SITE_LONG_MIN_S)
-		err = series_add(&s->survivors, now_ns, site_survivors(s, now_ns));
+		err = series3_add(&s->survivors, now_ns, site_survivors(s, now_ns));
 	return err;
 }
 
@@ -181,9 +187,9 @@ int site_tick(struct site *s, uint64_t observed_ns, uint64_t tick_ns, uint64_t n
 	if (births || deaths || s->is_corrected)
 		err = ensure_ages(s, observed_ns, tick_ns);
 	/* What it was before its first birth or death belongs to the picture. */
-	if (!err && s->ages && !series_count(&s->live))
-		err = series_add(&s->live, tick_ns,
-				 (double)population(s->base, s->tick_born, s->tick_died));
+	if (!err && s->ages && !series_count(&s->live.h[SERIES_NEAR]))
+		err = series3_add(&s->live, tick_ns,
+				  (double)population(s->base, s->tick_born, s->tick_died));
 	if (!err && s->ages)
 		ages_tick(s->ages, now_ns, births, deaths, scale);
 	update_long_lived(s, seconds_between(observed_ns, now_ns));
@@ -201,12 +207,19 @@ struct site_reason *site_reason(struct site *s, uint32_t reason)
 {
 	struct site_reason fresh = { .reason = reason };
 
-	vec_for_each (&s->reasons, it)
-		if (it->reason == reason)
-			return it;
+	size_t at = 0;
+
+	while (at < s->reasons.n && s->reasons.items[at].reason < reason)
+		at++;
+	if (at < s->reasons.n && s->reasons.items[at].reason == reason)
+		return &s->reasons.items[at];
 	if (s->reasons.n >= SNAPSHOT_REASONS_MAX || vec_push(&s->reasons, fresh))
 		return NULL;
-	return &s->reasons.items[s->reasons.n - 1];
+	struct site_reason *r = &s->reasons.items[at];
+
+	memmove(r + 1, r, (s->reasons.n - 1 - at) * sizeof(*r));
+	*r = fresh;
+	return r;
 }
 
 int64_t site_waiting(const struct site *s, const struct site_reason *r, bool is_counted)
@@ -264,50 +277,38 @@ int site_main_reason(const struct site *s, const struct model_resolver *r, bool 
 
 /* ---- stacks ---- */
 
-static bool is_stack(const struct site_stack *st, const __u64 *pc, uint32_t n)
-{
-	uint32_t depth = MIN(n, (uint32_t)WIRE_STACK_DEPTH);
-
-	for (uint32_t i = 0; i < depth; i++)
-		if (st->pc[i] != pc[i])
-			return false;
-	return st->depth == depth;
-}
-
-static int stack_keep(struct site_stack *st, uint32_t reason, const __u64 *from, uint32_t n)
-{
-	uint32_t depth = MIN(n, (uint32_t)WIRE_STACK_DEPTH);
-
-	if (!st->pc)
-		st->pc = calloc(WIRE_STACK_DEPTH, sizeof(*st->pc));
-	if (!st->pc)
-		return -ENOMEM;
-	st->reason = reason;
-	/* Mostly it is the same again, and naming it is what costs. */
-	if (is_stack(st, from, n))
-		return 0;
-	frames_free(st);
-	st->depth = depth;
-	for (uint32_t i = 0; i < depth; i++)
-		st->pc[i] = from[i];
-	return 0;
-}
-
 /* Parked stacks of the reason that most wait for are kept, else the latest. */
+static bool is_wanted(const struct site *s, const struct stack_note *st, const struct event *ev,
+		      const struct model_resolver *r)
+{
+	bool is_calm = st->changes < STACK_CHANGES || ev->ts_ns >= st->changed_ns + STACK_PAUSE_NS;
+	int64_t count;
+
+	if (st != &s->park_stack || !st->depth || st->reason == ev->stack.reason)
+		return is_calm;
+	int main = site_main_reason(s, r, true, &count);
+	uint32_t reason = main < 0 ? st->reason : s->reasons.items[main].reason;
+
+	return main < 0 ? is_calm : reason == ev->stack.reason || (reason != st->reason && is_calm);
+}
+
 int site_stack_seen(struct site *s, const struct event *ev, const struct model_resolver *r)
 {
-	struct site_stack *st = ev->stack.hook == WIRE_HOOK_PARK ? &s->park_stack : &s->birth_stack;
+	struct stack_note *st = ev->stack.hook == WIRE_HOOK_PARK ? &s->park_stack : &s->birth_stack;
+	bool is_same = st->depth && stack_note_is(st, ev->stack.pc, ev->stack.depth);
 
-	if (ev->stack.hook == WIRE_HOOK_PARK && st->depth && st->reason != ev->stack.reason) {
-		int64_t count;
-		int main = site_main_reason(s, r, true, &count);
+	if (is_same && st->reason == ev->stack.reason)
+		return 0;
+	bool is_news = st == &s->birth_stack && st->depth && !s->birth_stacks_differ;
 
-		if (main >= 0 && s->reasons.items[main].reason == st->reason)
-			return 0;
-	}
-	if (st == &s->birth_stack && st->depth && !is_stack(st, ev->stack.pc, ev->stack.depth))
-		s->birth_stacks_differ = true;
-	return stack_keep(st, ev->stack.reason, ev->stack.pc, ev->stack.depth);
+	if (!is_news && !is_wanted(s, st, ev, r))
+		return 0;
+	s->birth_stacks_differ |= is_news;
+	st->changes++;
+	st->changed_ns = ev->ts_ns;
+	int err = stack_note_keep(st, ev->stack.reason, ev->stack.pc, ev->stack.depth);
+
+	return err ? err : 1;
 }
 
 int site_stack_found(struct site *s, const struct model_example *ex)
@@ -319,64 +320,14 @@ int site_stack_found(struct site *s, const struct model_example *ex)
 		return 0;
 	for (uint32_t i = 0; i < depth; i++)
 		pc[i] = ex->pc[i];
-	return stack_keep(&s->park_stack, ex->reason, pc, depth);
-}
-
-static int frame_add(struct site_stack *st, const struct model_frame *f)
-{
-	size_t function = strlen(f->function) + 1, file = strlen(f->file) + 1;
-	char *text = malloc(function + file);
-
-	if (!text)
-		return -ENOMEM;
-	memcpy(text, f->function, function);
-	memcpy(text + function, f->file, file);
-	st->frames[st->n_frames++] = (struct snapshot_frame){ text, text + function, f->line };
-	return 0;
-}
-
-/* Every stack ends in goexit, and that of a go statement begins with the newproc it became. */
-static bool is_told(const struct site_stack *st, const struct model_frame *f)
-{
-	if (!strcmp(f->function, "runtime.gopark"))
-		return !st->n_frames; /* a census finds it there, the probe of it does not */
-	return strcmp(f->function, "runtime.goexit") != 0 &&
-	       (st->n_frames || strcmp(f->function, "runtime.newproc") != 0);
-}
-
-/* gopark itself is not on a parked stack as the probe sees it, but on every one that Go prints. */
-static int name_stack(struct site_stack *st, bool is_parked, const struct model_resolver *r)
-{
-	static const struct model_frame gopark = { .function = "runtime.gopark" };
-	_cleanup_free_ struct model_frame *frames = calloc(SNAPSHOT_STACK_MAX, sizeof(*frames));
-	int err = 0;
-
-	st->frames = calloc(SNAPSHOT_STACK_MAX, sizeof(*st->frames));
-	if (!frames || !st->frames)
-		return -ENOMEM;
-	if (is_parked)
-		err = frame_add(st, &gopark);
-	for (uint32_t i = 0; i < st->depth && !err; i++) {
-		size_t room = SNAPSHOT_STACK_MAX - st->n_frames;
-		size_t n = MIN(r->frames(r->arg, st->pc[i], frames, room), room);
-
-		for (size_t k = 0; k < n && !err; k++) {
-			if (is_told(st, &frames[k]))
-				err = frame_add(st, &frames[k]);
-		}
-	}
-	return err;
+	return stack_note_keep(&s->park_stack, ex->reason, pc, depth);
 }
 
 int site_frames(struct site *s, const struct model_resolver *r)
 {
-	int err = 0;
+	int err = stack_note_name(&s->park_stack, true, r);
 
-	if (s->park_stack.depth && !s->park_stack.frames)
-		err = name_stack(&s->park_stack, true, r);
-	if (!err && s->birth_stack.depth && !s->birth_stack.frames)
-		err = name_stack(&s->birth_stack, false, r);
-	return err;
+	return err ? err : stack_note_name(&s->birth_stack, false, r);
 }
 
 /* ---- the picture ---- */

@@ -12,9 +12,7 @@
 #include "base/vec.h"
 #include "model/ages.h"
 #include "model/model.h"
-
-/* Points of a site's series: with 50 sites in each of 20 processes they stay within 6 MB. */
-#define SITE_SERIES_POINTS 64
+#include "model/stack.h"
 
 /* What counts as long-lived: three times the p99 lifetime, within these bounds. */
 #define SITE_LONG_MIN_S	    2.0 /* in the shortest observation */
@@ -41,15 +39,9 @@ struct site_census {
 	/* of those found, the ones that were there before the observation */
 	uint32_t old, with_since;
 	uint32_t ids[SITE_PARTS]; /* by part of the ids handed out before */
-	uint32_t sum[SITE_STILL_PARTS]; /* of hashes of id and trackingSeq, dealt at random */
 	int64_t since_min_ns, since_max_ns; /* of waitsince; 0: none has one */
-};
-
-struct site_stack {
-	uint32_t reason, depth; /* depth 0: none */
-	uint64_t *pc; /* WIRE_STACK_DEPTH of them, allocated at first use */
-	struct snapshot_frame *frames; /* function and file share one block; NULL: to be asked */
-	size_t n_frames;
+	/* parts, dealt at random, of which one has gone or run since the pass before, a bit each */
+	uint64_t moved;
 };
 
 struct site {
@@ -66,6 +58,8 @@ struct site {
 	bool is_unsettled; /* base is yet to come, with the next census */
 	bool is_corrected; /* the census moved the population since the last tick */
 	struct site_census finding, census; /* under way, latest */
+	/* of hashes of id and trackingSeq by part: of the pass under way, and of the latest */
+	uint32_t finding_sum[SITE_STILL_PARTS], sum[SITE_STILL_PARTS];
 	uint64_t still; /* parts unchanged since the first census, a bit each */
 	bool is_asked; /* an example of it has been asked for */
 	int64_t channels, channels_of; /* different ones waited on, and by how many; -1 unknown */
@@ -75,11 +69,12 @@ struct site {
 	uint32_t round; /* the sample of counters that it was last in */
 
 	struct ages *ages; /* NULL: no birth or death yet */
+	struct ages_digest *pending; /* the records of this tick; NULL: none */
 	double long_lived_s;
-	struct series live, survivors, births;
+	struct series3 live, survivors, births;
 
-	VEC(struct site_reason) reasons;
-	struct site_stack park_stack, birth_stack;
+	VEC(struct site_reason) reasons; /* by number */
+	struct stack_note park_stack, birth_stack;
 	bool birth_stacks_differ; /* it was reached in more than one way */
 
 	UT_hash_handle hh;
@@ -93,10 +88,13 @@ int site_resolve(struct site *s, const struct model_resolver *r) _must_check_;
 
 int64_t site_live(const struct site *s);
 
-/* A record that was streamed.  observed_ns: start of the observation; tick_ns: the last tick. */
-int site_birth(struct site *s, uint64_t observed_ns, uint64_t tick_ns) _must_check_;
-int site_death(struct site *s, uint64_t birth_ns, uint64_t ts_ns, uint64_t observed_ns,
-	       uint64_t tick_ns) _must_check_;
+/* A record that was streamed, kept in s->pending.  observed_ns: start of the observation. */
+int site_birth(struct site *s) _must_check_;
+int site_death(struct site *s, uint64_t birth_ns, uint64_t ts_ns,
+	       uint64_t observed_ns) _must_check_;
+/* What the records of a tick say, before it ends.  tick_ns: the last one. */
+int site_records(struct site *s, const struct ages_digest *d, uint64_t observed_ns,
+		 uint64_t tick_ns) _must_check_;
 /* What a census found to have been there when the observation began. */
 void site_rebase(struct site *s, int64_t base);
 /* Ends a sample that began at tick_ns. */
@@ -116,6 +114,10 @@ bool site_reason_is_counted(const char *name);
 int site_main_reason(const struct site *s, const struct model_resolver *r, bool is_park_watched,
 		     int64_t *ret_count);
 
+/*
+ * 1: it was taken, or tells that there are several; 0: it is no news.  A stack that changes all the
+ * time is followed only now and then.
+ */
 int site_stack_seen(struct site *s, const struct event *ev,
 		    const struct model_resolver *r) _must_check_;
 /* The stack that a census found; kept if no probe has seen one. */

@@ -14,6 +14,7 @@
 #include "base/err.h"
 #include "model/memory.h"
 #include "model/series.h"
+#include "target/sockets.h"
 #include "wire.h"
 
 #define SNAPSHOT_STACK_MAX   32
@@ -80,10 +81,10 @@ struct snapshot_site {
 
 	struct snapshot_before before;
 
-	/* Scaling, from the site's first birth or death on; empty while it had none. */
-	const struct series *live_series;
-	const struct series *survivor_series; /* from when survivors can be told */
-	const struct series *birth_series; /* births per second */
+	/* From the site's first birth or death on; empty while it had none. */
+	const struct series3 *live_series;
+	const struct series3 *survivor_series; /* from when survivors can be told */
+	const struct series3 *birth_series; /* births per second */
 };
 
 #define SNAPSHOT_TIMERS_TOP 5
@@ -99,6 +100,17 @@ struct snapshot_timers {
 		uint64_t count;
 	} top[SNAPSHOT_TIMERS_TOP]; /* most first */
 	size_t n_top;
+};
+
+#define SNAPSHOT_ALLOCS_MAX 8
+
+/* An allocation site whose memory in use grew, by the program's own heap profile. */
+struct snapshot_alloc {
+	int64_t first_bytes, bytes; /* in use at the first and at the latest reading */
+	int64_t objects;
+	const struct series *held_series; /* bytes in use */
+	const struct snapshot_frame *stack; /* innermost first: the call that allocates */
+	size_t stack_depth;
 };
 
 struct snapshot_reason {
@@ -125,6 +137,7 @@ struct snapshot_process {
 	int exit_code; /* as wait(2) gives it, -1 unknown; valid if has_exited */
 	bool is_oom_victim; /* the kernel, out of memory, chose to kill it */
 	uint64_t start_ns, now_ns; /* observation */
+	double age_s; /* of the process when the observation began; -1 unknown */
 
 	int64_t live, at_attach; /* goroutines without the runtime's own, as NumGoroutine(); -1 */
 	int64_t live_system;
@@ -149,10 +162,17 @@ struct snapshot_process {
 	int64_t rss_bytes[WIRE_RSS_MAX];
 	struct memory_parts memory; /* to whom anonymous RSS belongs */
 	int64_t off_heap_bytes; /* of these: outside of the Go runtime */
-	int64_t fds, sockets; /* the latter are part of the former */
+	int64_t fds; /* open descriptors; of these: */
+	int64_t sockets, pipes, files;
+	const struct sockets *socket_states; /* NULL: not known */
 	const struct snapshot_timers *timers; /* NULL: not known */
 	int64_t limit_bytes; /* cgroup's, -1 none */
 	int64_t cgroup_current_bytes;
+	int64_t cgroup_reclaimable_bytes; /* of it, page cache; -1 */
+	int64_t mem_total_bytes, mem_available_bytes; /* the machine's; -1 */
+	uint64_t gaps; /* times that were not observed ... */
+	double gaps_s; /* ... and how long they were together */
+	uint64_t gap_ns; /* when the latest ended; 0: none was */
 
 	/* series, three horizons */
 	const struct series3 *live_series;
@@ -161,7 +181,17 @@ struct snapshot_process {
 	const struct series3 *rss_anon_series;
 	const struct series3 *birth_series; /* births per second */
 	const struct series3 *alloc_series; /* bytes allocated per second */
-	const struct series3 *fds_series;
+	const struct series3 *fds_series, *sockets_series, *pipes_series, *files_series;
+	const struct series3 *outside_series; /* anonymous memory outside the Go runtime */
+	const struct series3 *held_series; /* free spans that the runtime has not given back */
+	const struct series3 *charged_series; /* cgroup's memory without reclaimable page cache */
+	const struct series3 *io_series; /* bytes read and written per second */
+
+	/* Allocation sites by growth, most first; none: no profile, or nothing grew. */
+	struct snapshot_alloc allocs[SNAPSHOT_ALLOCS_MAX];
+	size_t n_allocs;
+	bool has_profile;
+	double allocs_s; /* between its first and its latest reading */
 
 	const struct snapshot_site *sites; /* largest population first */
 	size_t n_sites;

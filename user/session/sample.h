@@ -17,6 +17,9 @@ void sample_readings(struct watch *w, struct watched *p);
 /* All of it, then the model's tick. */
 int sample_all(struct watch *w, uint64_t now_ns) _must_check_;
 
+/* The seconds between two ticks that are further apart: as much is streamed in each of them. */
+void sample_refill(struct watch *w);
+
 /* Lets a process stream, for the next second, as much as its budget allows. */
 void sample_budget(struct watch *w, struct watched *p);
 

@@ -11,6 +11,7 @@
 
 #define ID_DIGITS     64
 #define FILE_TEXT_MAX 1024
+#define STAT_TEXT_MAX 8192 /* memory.stat has some 1.5 KB */
 /* A v1 cgroup without a limit shows the largest page count in bytes. */
 #define V1_NO_LIMIT (UINT64_C(1) << 62)
 
@@ -147,10 +148,12 @@ static bool is_plain_path(const char *path, size_t n)
 /* How the two versions name the same things. */
 struct flavour {
 	const char *limit, *current, *events;
+	const char *reclaimable; /* the line of memory.stat, with those below it */
 };
 static const struct flavour v1 = { "memory.limit_in_bytes", "memory.usage_in_bytes",
-				   "memory.oom_control" };
-static const struct flavour v2 = { "memory.max", "memory.current", "memory.events" };
+				   "memory.oom_control", "total_inactive_file" };
+static const struct flavour v2 = { "memory.max", "memory.current", "memory.events",
+				   "inactive_file" };
 
 static int read_file(const char *dir, const char *name, char *buf, size_t size)
 {
@@ -185,20 +188,33 @@ static int read_number(const char *dir, const char *name, uint64_t *ret)
 	return sscanf(text, "%" SCNu64, ret) == 1 ? 0 : -EBADMSG;
 }
 
-/* "oom_kill N" among the lines; kernels before 4.13 have none: 0. */
+/* The number of the line "KEY NUMBER"; 0 if there is none. */
+static uint64_t find_number(const char *text, const char *key)
+{
+	size_t n = strlen(key);
+	uint64_t v;
+
+	for (const char *line = text; line; line = strchr(line, '\n')) {
+		line += *line == '\n';
+		if (!strncmp(line, key, n) && line[n] == ' ')
+			return sscanf(line + n, " %" SCNu64, &v) == 1 ? v : 0;
+	}
+	return 0;
+}
+
+/* Kernels before 4.13 do not say: 0. */
 static uint64_t read_oom_kills(const char *dir, const char *name)
 {
 	char text[FILE_TEXT_MAX];
-	uint64_t n = 0;
 
-	if (read_file(dir, name, text, sizeof(text)))
-		return 0;
-	for (const char *line = text; line; line = strchr(line, '\n')) {
-		line += *line == '\n';
-		if (sscanf(line, "oom_kill %" SCNu64, &n) == 1)
-			return n;
-	}
-	return 0;
+	return read_file(dir, name, text, sizeof(text)) ? 0 : find_number(text, "oom_kill");
+}
+
+static uint64_t read_reclaimable(const char *dir, const char *key)
+{
+	char text[STAT_TEXT_MAX];
+
+	return read_file(dir, "memory.stat", text, sizeof(text)) ? 0 : find_number(text, key);
 }
 
 /* Reads dir and every folder above it down to length root_len. */
@@ -215,6 +231,9 @@ static int read_upwards(char *dir, size_t root_len, const struct flavour *fl,
 		if (!is_found && !read_number(dir, fl->current, &mem.current_bytes)) {
 			is_found = true;
 			mem.oom_kills = read_oom_kills(dir, fl->events);
+			/* The kernel sums the two up at different times. */
+			mem.reclaimable_bytes =
+				MIN(read_reclaimable(dir, fl->reclaimable), mem.current_bytes);
 		}
 		if (!read_number(dir, fl->limit, &limit) && limit < V1_NO_LIMIT)
 			mem.limit_bytes = MIN(mem.limit_bytes, limit);

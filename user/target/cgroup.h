@@ -18,6 +18,11 @@ int cgroup_container_id(const char *cgroup_text, char *buf, size_t size) _must_c
 struct cgroup_memory {
 	uint64_t limit_bytes; /* the lowest on the way up; UINT64_MAX: none */
 	uint64_t current_bytes;
+	/*
+	 * Of these, page cache that the kernel takes back before it kills anything: inactive_file
+	 * of memory.stat (total_inactive_file in v1), as kubelet subtracts it; 0 unknown.
+	 */
+	uint64_t reclaimable_bytes;
 	uint64_t oom_kills;
 };
 

@@ -21,6 +21,7 @@
 /* Above vm.max_map_count's default by far; bounds the time that one process can cost. */
 #define MAPS_LINES_MAX (1u << 20)
 #define DELETED	       " (deleted)"
+#define LINK_TEXT_MAX  64
 
 static int pid_path(char path[static PATH_MAX], const char *root, pid_t pid, const char *leaf)
 {
@@ -174,6 +175,22 @@ int procfs_memory(const char *root, pid_t pid, struct procfs_memory *ret)
 		return err;
 	procfs_memory_parse(text, ret);
 	return 0;
+}
+
+void procfs_io_parse(const char *text, struct procfs_io *ret)
+{
+	ret->read_bytes = find_number(text, "rchar");
+	ret->written_bytes = find_number(text, "wchar");
+}
+
+int procfs_io(const char *root, pid_t pid, struct procfs_io *ret)
+{
+	char text[STAT_TEXT_MAX];
+	int err = read_pid_text(root, pid, "io", text, sizeof(text));
+
+	if (!err)
+		procfs_io_parse(text, ret);
+	return err;
 }
 
 /* ---- lines of maps and smaps ---- */
@@ -349,22 +366,7 @@ int procfs_rollup(const char *root, pid_t pid, uint64_t heap_addr, struct procfs
 	return err == -E2BIG ? read_smaps(root, pid, "smaps_rollup", 0, ret) : err;
 }
 
-static void count_fd(int dir_fd, const char *name, struct procfs_fds *fds)
-{
-	char to[16];
-	ssize_t n;
-
-	n = readlinkat(dir_fd, name, to, sizeof(to) - 1);
-	to[MAX(n, 0)] = '\0';
-	if (!strncmp(to, "socket:", 7))
-		fds->sockets++;
-	else if (!strncmp(to, "pipe:", 5))
-		fds->pipes++;
-	else if (to[0] == '/')
-		fds->files++;
-	else
-		fds->other++;
-}
+/* ---- descriptors ---- */
 
 /* How many descriptors the folder says that it has, as its size; 0 if this kernel does not say. */
 static uint32_t fds_stated(int dir_fd)
@@ -377,35 +379,64 @@ static uint32_t fds_stated(int dir_fd)
 	return (uint32_t)MIN(st.st_size, (off_t)INT_MAX);
 }
 
-int procfs_fds(const char *root, pid_t pid, struct procfs_fds *ret)
+int procfs_fd_links(const char *root, pid_t pid, procfs_fd_fn *fn, void *arg, uint32_t *ret_total)
 {
 	_cleanup_closedir_ DIR *dir = NULL;
-	struct procfs_fds fds = { 0 };
-	char path[PATH_MAX];
+	char path[PATH_MAX], link[LINK_TEXT_MAX];
 	int err = pid_path(path, root, pid, "fd");
+	uint32_t total = 0, stated;
 	const struct dirent *e;
-	uint32_t all;
 
 	if (err)
 		return err;
 	dir = opendir(path);
 	if (!dir)
 		return pid_error(-errno, root, pid);
-	all = fds_stated(dirfd(dir));
+	stated = fds_stated(dirfd(dir));
 	while ((e = readdir(dir))) {
 		if (e->d_name[0] == '.')
 			continue;
-		if (fds.total++ < PROCFS_FDS_MAX) {
-			count_fd(dirfd(dir), e->d_name, &fds);
-		} else if (all >= fds.total) {
-			fds.total = all;
+		if (total++ < PROCFS_FDS_MAX) {
+			ssize_t n = readlinkat(dirfd(dir), e->d_name, link, sizeof(link) - 1);
+
+			link[MAX(n, 0)] = '\0';
+			fn(link, arg);
+		} else if (stated >= total) {
+			total = stated;
 			break;
 		}
 	}
+	*ret_total = total;
+	return 0;
+}
+
+static void count_fd(const char *link, void *arg)
+{
+	struct procfs_fds *fds = arg;
+
+	if (!strncmp(link, "socket:", 7))
+		fds->sockets++;
+	else if (!strncmp(link, "pipe:", 5))
+		fds->pipes++;
+	else if (link[0] == '/')
+		fds->files++;
+	else
+		fds->other++;
+}
+
+int procfs_fds(const char *root, pid_t pid, struct procfs_fds *ret)
+{
+	struct procfs_fds fds = { 0 };
+	int err = procfs_fd_links(root, pid, count_fd, &fds, &fds.total);
+
+	if (err)
+		return err;
 	fds.other += fds.total - MIN(fds.total, (uint32_t)PROCFS_FDS_MAX);
 	*ret = fds;
 	return 0;
 }
+
+/* ---- mappings and the executable ---- */
 
 int procfs_map_parse(char *line, struct procfs_map_line *ret)
 {
@@ -545,21 +576,31 @@ int procfs_cgroup(const char *root, pid_t pid, char *buf, size_t size)
 	return read_pid_text(root, pid, "cgroup", buf, size);
 }
 
-int procfs_mem_total(const char *root, uint64_t *ret)
+static int read_meminfo(const char *root, const char *key, uint64_t *ret)
 {
 	char path[PATH_MAX], text[STATUS_TEXT_MAX];
 	int n = snprintf(path, sizeof(path), "%s/meminfo", root);
 	int err;
-	int64_t total;
+	int64_t bytes;
 
 	if (n < 0 || n >= (int)sizeof(path))
 		return -ENAMETOOLONG;
 	err = read_text(path, text, sizeof(text));
 	if (err && err != -E2BIG)
 		return err;
-	total = find_kib(text, "MemTotal");
-	if (total < 0)
+	bytes = find_kib(text, key);
+	if (bytes < 0)
 		return -EBADMSG;
-	*ret = (uint64_t)total;
+	*ret = (uint64_t)bytes;
 	return 0;
+}
+
+int procfs_mem_total(const char *root, uint64_t *ret)
+{
+	return read_meminfo(root, "MemTotal", ret);
+}
+
+int procfs_mem_available(const char *root, uint64_t *ret)
+{
+	return read_meminfo(root, "MemAvailable", ret);
 }

@@ -67,6 +67,16 @@ int procfs_rollup(const char *root, pid_t pid, uint64_t heap_addr,
 int procfs_rollup_parse(FILE *f, uint64_t heap_addr, struct procfs_rollup *ret) _must_check_;
 
 /*
+ * Bytes moved by read(2), write(2) and their kin since the process began, sockets included: Go's
+ * net package uses no other calls for streams.
+ */
+struct procfs_io {
+	int64_t read_bytes, written_bytes; /* rchar, wchar */
+};
+int procfs_io(const char *root, pid_t pid, struct procfs_io *ret) _must_check_;
+void procfs_io_parse(const char *text, struct procfs_io *ret);
+
+/*
  * Open descriptors by kind.  Past PROCFS_FDS_MAX they are counted as other, without being looked
  * at, and from Linux 6.2 on without being listed: a process that leaks a million of them must not
  * cost its observer a million calls.
@@ -76,6 +86,14 @@ struct procfs_fds {
 	uint32_t total, sockets, pipes, files, other;
 };
 int procfs_fds(const char *root, pid_t pid, struct procfs_fds *ret) _must_check_;
+
+/*
+ * What descriptors link to, as the kernel writes it ("socket:[17]", "/etc/passwd"; "" if it cannot
+ * be read), cut to 63 bytes: calls fn for each of the first PROCFS_FDS_MAX.  *ret_total: of all.
+ */
+typedef void procfs_fd_fn(const char *link, void *arg);
+int procfs_fd_links(const char *root, pid_t pid, procfs_fd_fn *fn, void *arg,
+		    uint32_t *ret_total) _must_check_;
 
 /*
  * A mapping of the executable (same device and inode as /proc/PID/exe) with the lowest offset, and
@@ -119,5 +137,11 @@ int procfs_cgroup(const char *root, pid_t pid, char *buf, size_t size) _must_che
 
 /* MemTotal of the machine, bytes. */
 int procfs_mem_total(const char *root, uint64_t *ret) _must_check_;
+
+/*
+ * MemAvailable of the machine, bytes: what programs can still take before it swaps or kills, by the
+ * kernel's own estimate.  -EBADMSG: before Linux 3.14.
+ */
+int procfs_mem_available(const char *root, uint64_t *ret) _must_check_;
 
 #endif

@@ -9,6 +9,8 @@
 #define CONFIDENCE_90_Z 1.645
 #define THIRD_MIN	4 /* floors in the last third, at least */
 #define RATE_POINTS_MIN 2 /* in a third */
+#define BENDING		0.75
+#define COARSER		2 /* times as long is the next stretch of a floor */
 
 size_t detect_points(const struct series *s, uint64_t from_ns, double *ret_t, double *ret_v)
 {
@@ -18,22 +20,27 @@ size_t detect_points(const struct series *s, uint64_t from_ns, double *ret_t, do
 	if (count > DETECT_POINTS_MAX)
 		from = count - DETECT_POINTS_MAX;
 	for (uint32_t i = from; i < count; i++) {
-		const struct series_point *p = series_at(s, i);
+		const struct series_point p = series_at(s, i);
 
-		if (p->ts_ns < from_ns)
+		if (p.ts_ns < from_ns)
 			continue;
-		ret_t[n] = (double)p->ts_ns / (double)NSEC_PER_SEC;
-		ret_v[n++] = p->min;
+		ret_t[n] = (double)p.ts_ns / (double)NSEC_PER_SEC;
+		ret_v[n++] = p.min;
 	}
 	return n;
 }
 
 const struct series *detect_horizon(const struct series3 *s)
 {
-	for (int i = 0; i < SERIES_HORIZONS - 1; i++)
-		if (series_count(&s->h[i]) < s->h[i].capacity)
-			return &s->h[i];
-	return &s->h[SERIES_HORIZONS - 1];
+	const struct series *finest = NULL;
+
+	for (int i = 0; i < SERIES_HORIZONS; i++) {
+		const struct series *it = &s->h[i];
+
+		if (series_is_whole(it) && (!finest || it->interval_ns < finest->interval_ns))
+			finest = it;
+	}
+	return finest ? finest : &s->h[SERIES_HORIZONS - 1];
 }
 
 static double deepest_fall(const double *v, size_t n)
@@ -51,7 +58,7 @@ static void measure(struct detect *d)
 {
 	size_t third = d->n / 3 > THIRD_MIN ? d->n / 3 : THIRD_MIN;
 	size_t from = d->n > third ? d->n - third : 0;
-	struct stats_slope last;
+	struct stats_slope first, last;
 
 	d->first = d->floor[0];
 	d->last = d->floor[d->n - 1];
@@ -59,8 +66,10 @@ static void measure(struct detect *d)
 	d->drawdown = d->growth > 0 ? deepest_fall(d->floor, d->n) / d->growth : INFINITY;
 	stats_mann_kendall(d->floor, d->n, &d->kendall);
 	stats_theil_sen(d->t, d->floor, d->n, CONFIDENCE_90_Z, &d->slope);
+	stats_theil_sen(d->t, d->floor, d->n - from, CONFIDENCE_90_Z, &first);
 	stats_theil_sen(d->t + from, d->floor + from, d->n - from, CONFIDENCE_90_Z, &last);
 	d->last_ratio = d->slope.slope > 0 ? last.slope / d->slope.slope : 0;
+	d->is_bending = last.high < BENDING * first.low;
 }
 
 static enum detect_state judge(const struct detect *d, const struct detect_rules *rules)
@@ -78,14 +87,9 @@ static enum detect_state judge(const struct detect *d, const struct detect_rules
 	return d->last_ratio < rules->plateau_ratio ? DETECT_PLATEAUING : DETECT_GROWING;
 }
 
-void detect_floor(const double *t, const double *v, size_t n, const struct detect_rules *rules,
-		  struct detect *ret)
+static void judge_floors(const double *t, const double *v, size_t n, size_t buckets,
+			 const struct detect_rules *rules, struct detect *ret)
 {
-	size_t buckets = n / 2;
-
-	assert(rules->min_buckets >= 3 && rules->min_buckets <= DETECT_BUCKETS_MAX);
-	buckets = buckets < rules->min_buckets ? rules->min_buckets : buckets;
-	buckets = buckets > DETECT_BUCKETS_MAX ? DETECT_BUCKETS_MAX : buckets;
 	*ret = (struct detect){ .state = DETECT_TOO_EARLY };
 	ret->n = stats_floors(t, v, n, buckets, ret->t, ret->floor);
 	ret->span_s = n ? t[n - 1] - t[0] : 0;
@@ -93,6 +97,24 @@ void detect_floor(const double *t, const double *v, size_t n, const struct detec
 		return;
 	measure(ret);
 	ret->state = judge(ret, rules);
+}
+
+void detect_floor(const double *t, const double *v, size_t n, const struct detect_rules *rules,
+		  struct detect *ret)
+{
+	size_t buckets = MIN(MAX(n / 2, rules->min_buckets), (size_t)DETECT_BUCKETS_MAX);
+	struct detect coarse;
+
+	assert(rules->min_buckets >= 3 && rules->min_buckets <= DETECT_BUCKETS_MAX);
+	judge_floors(t, v, n, buckets, rules, ret);
+	while (ret->state == DETECT_FLAT && buckets > rules->min_buckets) {
+		buckets = MAX(buckets / COARSER, rules->min_buckets);
+		judge_floors(t, v, n, buckets, rules, &coarse);
+		/* There are falls in between, or the short ones would have shown it. */
+		if (coarse.state == DETECT_GROWING &&
+		    coarse.growth >= rules->min_growth_part * coarse.first)
+			*ret = coarse;
+	}
 }
 
 bool detect_rate(const struct series *s, double from_s, double to_s, double *ret_first,
@@ -103,13 +125,13 @@ bool detect_rate(const struct series *s, double from_s, double to_s, double *ret
 	size_t n_first = 0, n_last = 0;
 
 	for (uint32_t i = 0; i < series_count(s); i++) {
-		const struct series_point *p = series_at(s, i);
-		double t = (double)p->ts_ns / (double)NSEC_PER_SEC;
+		const struct series_point p = series_at(s, i);
+		double t = (double)p.ts_ns / (double)NSEC_PER_SEC;
 
 		if (t >= from_s && t <= from_s + third && n_first < DETECT_POINTS_MAX)
-			first[n_first++] = p->last;
+			first[n_first++] = p.last;
 		if (t <= to_s && t >= to_s - third && n_last < DETECT_POINTS_MAX)
-			last[n_last++] = p->last;
+			last[n_last++] = p.last;
 	}
 	if (n_first < RATE_POINTS_MIN || n_last < RATE_POINTS_MIN)
 		return false;

@@ -44,11 +44,16 @@ struct detect {
 	double span_s, first, last, growth;
 	double drawdown; /* deepest fall, as a part of the growth */
 	double last_ratio; /* slope of the last third / slope of the whole */
+	/* The last third rises slower than the first one did, both being sure to 90 %. */
+	bool is_bending;
 	struct stats_kendall kendall;
 	struct stats_slope slope; /* 90 % interval */
 };
 
-/* t rises, in seconds. */
+/*
+ * t rises, in seconds.  Floors are taken over short stretches first, and over longer ones, which
+ * span the waves of a load, if those show no growth.
+ */
 void detect_floor(const double *t, const double *v, size_t n, const struct detect_rules *rules,
 		  struct detect *ret);
 

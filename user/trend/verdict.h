@@ -33,12 +33,24 @@ enum verdict_unit {
 	VERDICT_FILES,
 };
 
-#define VERDICT_EVIDENCE_MAX 8
+#define VERDICT_EVIDENCE_MAX 12
 #define VERDICT_LINE_MAX     200
 #define VERDICT_FINDINGS_MAX 16
 
+/* How a finding stands; what only one look says is always new (trend/judge.h). */
+enum finding_state {
+	FINDING_NEW = 0, /* shown by the latest look */
+	FINDING_FLAGGED, /* by several */
+	FINDING_PAUSED, /* it was flagged, and neither grows nor has come back */
+	FINDING_RECOVERED, /* it came back, or levelled off for long: no leak any more */
+};
+
+const char *finding_state_str(enum finding_state s);
+
 struct finding {
 	enum verdict_kind kind;
+	enum finding_state state;
+	double since_s; /* how long ago it was found first */
 	enum verdict_unit unit;
 	double confidence; /* 0..1 */
 	double horizon_s; /* of the observation that showed it */
@@ -47,9 +59,15 @@ struct finding {
 	double first, last; /* population, or floor, at the beginning and at the end */
 	double per_min; /* growth, same unit per minute */
 	double per_min_low, per_min_high; /* its interval, 90 % */
-	uint64_t born, died; /* goroutine-leak: within the horizon */
+	uint64_t born, died; /* goroutine-leak: since the observation began */
 	int64_t survivors;
 	uint64_t gcs; /* heap findings: GC cycles seen */
+	const char *what; /* fd-leak: "sockets", "pipes", "files" or "descriptors"; else NULL */
+	const struct snapshot_alloc *allocs; /* heap-retention: that grew most; borrowed likewise */
+	size_t n_allocs;
+	/* oom-risk: bytes, and seconds until they are reached with a 90 % interval; INFINITY: never
+	 */
+	double limit_bytes, left_s, left_low_s, left_high_s;
 	/* What was seen: fragments in plain words, no capital at the start, no stop at the end. */
 	char evidence[VERDICT_EVIDENCE_MAX][VERDICT_LINE_MAX];
 	size_t n_evidence;
@@ -61,9 +79,15 @@ struct verdict {
 	struct finding findings[VERDICT_FINDINGS_MAX]; /* most serious first */
 	size_t n_findings;
 	char summary[VERDICT_LINE_MAX]; /* why this verdict, written as evidence is */
+	/* An observation of so many seconds would tell more; 0: this one tells enough. */
+	double needs_s;
 };
 
-/* Judges one process. */
+/* For who changes findings: the worst first; and what one of them means, as the summary. */
+void verdict_sort(struct verdict *v);
+void verdict_summarise(struct verdict *v, const struct finding *f);
+
+/* Judges one process by what is seen of it now, without what was found before. */
 void verdict_of(const struct snapshot_process *p, struct verdict *ret);
 
 #endif

@@ -21,18 +21,18 @@ static size_t paired(const struct series *a, const struct series *b, double *x, 
 	uint64_t begun = 0;
 
 	for (uint32_t i = 0; i < series_count(a) && n < DETECT_POINTS_MAX; i++) {
-		uint64_t ts = series_at(a, i)->ts_ns;
+		uint64_t ts = series_at(a, i).ts_ns;
 
-		while (k < series_count(b) && series_at(b, k)->ts_ns < ts)
+		while (k < series_count(b) && series_at(b, k).ts_ns < ts)
 			k++;
 		if (k == series_count(b))
 			break;
-		if (series_at(b, k)->ts_ns != ts)
+		if (series_at(b, k).ts_ns != ts)
 			continue;
 		begun = n ? begun : ts;
 		*ret_span_s = (double)(ts - begun) / (double)NSEC_PER_SEC;
-		x[n] = series_at(a, i)->last;
-		y[n++] = series_at(b, k)->last;
+		x[n] = series_at(a, i).last;
+		y[n++] = series_at(b, k).last;
 	}
 	return n;
 }

@@ -16,18 +16,19 @@
 /* Change per minute of a series over its last minute; NAN from less than RATE_MIN_S. */
 static double growth_per_min(const struct series3 *s3)
 {
-	const struct series *s = s3 ? &s3->h[SERIES_10M] : NULL;
+	const struct series *s = s3 ? &s3->h[SERIES_NEAR] : NULL;
 	uint32_t n = s ? series_count(s) : 0, i = n;
 
 	if (n < 2)
 		return NAN;
-	const struct series_point *last = series_at(s, n - 1), *first = last;
+	const struct series_point last = series_at(s, n - 1);
+	struct series_point first = last;
 
-	while (i > 0 && last->ts_ns - series_at(s, i - 1)->ts_ns <= GROWTH_WINDOW_NS)
+	while (i > 0 && last.ts_ns - series_at(s, i - 1).ts_ns <= GROWTH_WINDOW_NS)
 		first = series_at(s, --i);
-	double seconds = (double)(last->ts_ns - first->ts_ns) / 1e9;
+	double seconds = (double)(last.ts_ns - first.ts_ns) / 1e9;
 
-	return seconds >= RATE_MIN_S ? (last->last - first->last) / seconds * 60 : NAN;
+	return seconds >= RATE_MIN_S ? (last.last - first.last) / seconds * 60 : NAN;
 }
 
 static double gc_per_min(const struct snapshot_process *p, double seconds)

@@ -29,6 +29,7 @@ struct entry {
 
 struct screen {
 	screen_judge judge;
+	void *judge_arg;
 	struct entry *entries;
 	struct row **order; /* entries' rows, sorted; row is an entry's first member */
 	size_t n;
@@ -44,13 +45,14 @@ struct screen {
 	double events_per_s;
 };
 
-int screen_new(screen_judge judge, struct screen **ret)
+int screen_new(screen_judge judge, void *arg, struct screen **ret)
 {
 	struct screen *s = calloc(1, sizeof(*s));
 
 	if (!s)
 		return -ENOMEM;
 	s->judge = judge;
+	s->judge_arg = arg;
 	s->sort_by = COLUMN_VERDICT;
 	s->is_descending = true;
 	s->page = 1;
@@ -100,7 +102,7 @@ static int entry_fill(struct screen *s, const struct snapshot_process *p, struct
 
 	if (!v)
 		return -ENOMEM;
-	s->judge(p, v);
+	s->judge(s->judge_arg, p, v);
 	row_of(p, v, &ret->row);
 	text_scrub(ret->summary, sizeof(ret->summary), v->summary, sizeof(v->summary));
 	ret->detail = detail_of(p, v, s->columns);

@@ -12,9 +12,9 @@
 
 struct screen;
 
-/* judge makes verdicts: verdict_of(), or a test's. */
-typedef void (*screen_judge)(const struct snapshot_process *p, struct verdict *ret);
-int screen_new(screen_judge judge, struct screen **ret) _must_check_;
+/* judge makes verdicts: the session's, or a test's. */
+typedef void (*screen_judge)(void *arg, const struct snapshot_process *p, struct verdict *ret);
+int screen_new(screen_judge judge, void *arg, struct screen **ret) _must_check_;
 void screen_free(struct screen *s); /* NULL is fine */
 
 /* Takes a new snapshot.  -ENOMEM leaves the old picture. */

@@ -47,10 +47,10 @@ static SCREEN *terminal_open(void)
 	return terminal;
 }
 
-int top_open(struct top **ret)
+int top_open(screen_judge judge, void *arg, struct top **ret)
 {
 	struct top *t = calloc(1, sizeof(*t));
-	int err = t ? screen_new(verdict_of, &t->screen) : -ENOMEM;
+	int err = t ? screen_new(judge, arg, &t->screen) : -ENOMEM;
 
 	if (!err && !(t->terminal = terminal_open()))
 		err = -ENOTTY;

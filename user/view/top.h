@@ -7,12 +7,12 @@
 #define GOTIDE_VIEW_TOP_H
 
 #include "base/err.h"
-#include "model/snapshot.h"
+#include "view/screen.h"
 
 struct top;
 
 /* Takes over the terminal.  -ENOTTY: there is none, TERM is unknown, or too simple. */
-int top_open(struct top **ret) _must_check_;
+int top_open(screen_judge judge, void *arg, struct top **ret) _must_check_;
 void top_close(struct top *t); /* gives it back; NULL is fine */
 
 /* Shows a new snapshot. */
