@@ -236,6 +236,12 @@ $(OUTPUT)/vm/%: tests/vm/%.c
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -MF $@.d -o $@ $<
 
+$(OUTPUT)/corpus/%: tests/corpus/%.c $(OBJ)/libgotide.a
+	$(call msg,TOOL,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -MF $@.d -o $@ $< $(OBJ)/libgotide.a \
+		$(LIB_LIBS) -lm
+
 $(OUTPUT)/bench/%: tests/bench/%.c $(OBJ)/libgotide.a
 	$(call msg,TOOL,$@)
 	$(Q)mkdir -p $(@D)
@@ -249,6 +255,10 @@ demo: ## set up, build, and watch a leaking and a healthy Go program (root)
 	$(Q)scripts/setup.sh
 	$(Q)$(MAKE) all
 	$(Q)scripts/demo.sh
+
+.PHONY: corpus
+corpus: all ## programs with a known truth, live, and what gotide says of them (root)
+	$(Q)tests/corpus/run.py $(CORPUS_ARGS)
 
 .PHONY: bench
 bench: ## cost of probes, ratios within one run (root)

@@ -10,7 +10,7 @@ set -euo pipefail
 
 HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 SOURCES=$HERE/../tests/goprog
-ALL_FLAVOURS=(plain stripped strip-s pie cgo cgopie)
+ALL_FLAVOURS=(plain stripped strip-s pie noprofile cgo cgopie)
 OUT=${OUTPUT:-$HERE/../.output}/goprog
 PROGRAMS=()
 VERSIONS=()
@@ -18,19 +18,21 @@ FLAVOURS=()
 
 usage() {
 	cat <<-USAGE
-		usage: build-goprog.sh [-o OUTDIR] [--go VERSION,...] [--flavour FLAVOUR,...] [PROGRAM...]
+		usage: build-goprog.sh [-o OUTDIR] [-s SOURCES] [--go VERSION,...] [--flavour FLAVOUR,...] [PROGRAM...]
 
-		Builds tests/goprog/PROGRAM (default: all) into OUTDIR/VERSION/PROGRAM.FLAVOUR,
+		Builds SOURCES/PROGRAM (default: all) into OUTDIR/VERSION/PROGRAM.FLAVOUR,
 		with the toolchains in the cache (fetch-go.sh; missing ones are fetched).
 		What is newer than its sources is left alone.
 
 		-o OUTDIR     default .output/goprog
+		-s SOURCES    folder with the programs; default tests/goprog
 		--go          default: the versions of fetch-go.sh --versions
 		--flavour     default: stripped,pie,cgo
 		  plain       symbols and DWARF
 		  stripped    -ldflags '-s -w'
 		  strip-s     plain, then strip -s
 		  pie         -buildmode=pie, stripped
+		  noprofile   stripped, with the tag noprofile
 		  cgo         CGO_ENABLED=1, linked by gcc, stripped
 		  cgopie      both
 		The program cgo is built in the cgo flavours only.
@@ -44,6 +46,7 @@ parse_args() {
 		case $1 in
 		-h | --help) usage; exit 0 ;;
 		-o) OUT=${2:?-o needs a folder}; shift ;;
+		-s) SOURCES=${2:?-s needs a folder}; shift ;;
 		--go) IFS=', ' read -ra versions <<<"${2:?--go needs versions}"; VERSIONS+=("${versions[@]}"); shift ;;
 		--flavour) IFS=', ' read -ra flavours <<<"${2:?--flavour needs flavours}"; FLAVOURS+=("${flavours[@]}"); shift ;;
 		-*) usage >&2; exit 2 ;;
@@ -68,7 +71,7 @@ check_args() {
 	local name
 
 	for name in "${PROGRAMS[@]}"; do
-		[ -f "$SOURCES/$name/main.go" ] || die "no program $name in tests/goprog"
+		[ -f "$SOURCES/$name/main.go" ] || die "no program $name in $SOURCES"
 	done
 	for name in "${FLAVOURS[@]}"; do
 		[[ " ${ALL_FLAVOURS[*]} " == *" $name "* ]] || die "no flavour $name: one of ${ALL_FLAVOURS[*]}"
@@ -97,6 +100,7 @@ build_flavour() {
 	stripped) go_build 0 "$out" "$program" -ldflags '-s -w' ;;
 	strip-s) go_build 0 "$out" "$program" && strip -s "$out" ;;
 	pie) go_build 0 "$out" "$program" -ldflags '-s -w' -buildmode=pie ;;
+	noprofile) go_build 0 "$out" "$program" -ldflags '-s -w' -tags noprofile ;;
 	cgo) go_build 1 "$out" "$program" -ldflags '-s -w -linkmode external' ;;
 	cgopie) go_build 1 "$out" "$program" -ldflags '-s -w -linkmode external' -buildmode=pie ;;
 	esac

@@ -14,6 +14,8 @@
 #include "base/text.h"
 #include "base/vec.h"
 #include "event/ring.h"
+#include "session/gap.h"
+#include "session/heapread.h"
 #include "session/loop.h"
 #include "session/playback.h"
 #include "session/record.h"
@@ -29,7 +31,8 @@
 /* Counters, readings and series move once a second, whatever the interval of display. */
 #define SESSION_TICK_S 1.0
 
-/* For the last censuses of all processes: who waits for the report does not wait for ever. */
+/* For the last censuses and heap profiles of all processes: who waits for the report does not wait
+ * for ever. */
 #define FINISH_NS (10 * NSEC_PER_SEC)
 
 /* With all processes watched, one that has exited is shown for this long and then forgotten. */
@@ -46,6 +49,7 @@ struct session {
 	uint64_t looked_ns; /* when it last looked */
 	struct watch watch;
 	struct spawn spawn;
+	struct gap gap; /* between the last two ticks */
 	struct record *record; /* NULL: no tape is kept */
 	struct replay *replay; /* NULL: this is live */
 	uint32_t ticks_due; /* ticks left out since the last one: a tape has used its allowance */
@@ -317,6 +321,8 @@ static void on_poll(void *arg)
 
 	on_ring(s);
 	tally_turn(&s->watch, clock_now_ns());
+	on_ring(s);
+	heapread_turn(&s->watch, clock_now_ns());
 }
 
 static void forget_gone(struct session *s)
@@ -396,6 +402,21 @@ static bool is_over(struct session *s)
 	return !watch_alive(&s->watch);
 }
 
+/* Series go on behind a gap; what the model takes for a rate must not. */
+static void notice_gap(struct session *s, uint64_t now_ns)
+{
+	char lost[TEXT_HUMAN_MAX];
+	double lost_s;
+
+	gap_tick(&s->gap, now_ns, clock_boot_ns(), (uint64_t)(SESSION_TICK_S * NSEC_PER_SEC));
+	if (!s->gap.lost_ns)
+		return;
+	lost_s = (double)s->gap.lost_ns / NSEC_PER_SEC;
+	log_warn("nothing was observed for %s: %s", text_duration(lost, lost_s),
+		 s->gap.has_slept ? "the machine slept" : "gotide did not run");
+	model_gap(s->model, now_ns, lost_s);
+}
+
 /* A tape that has used its allowance makes do with fewer; what is streamed is not less for it. */
 static bool is_tick_due(struct session *s)
 {
@@ -410,9 +431,11 @@ static bool is_tick_due(struct session *s)
 static void on_tick(void *arg)
 {
 	struct session *s = arg;
+	uint64_t now_ns = clock_now_ns();
 
+	notice_gap(s, now_ns);
 	if (is_tick_due(s))
-		tick(s, clock_now_ns());
+		tick(s, now_ns);
 	if (s->record && record_error(s->record)) {
 		s->status = record_error(s->record);
 		loop_stop(s->loop);
@@ -647,6 +670,8 @@ static void finish(struct session *s)
 
 	while (s->opts->on_end && clock_now_ns() < until_ns && tally_close(&s->watch))
 		on_ring(s);
+	while (s->opts->on_end && clock_now_ns() < until_ns && heapread_close(&s->watch))
+		on_ring(s);
 	watch_stop_all(&s->watch);
 	s->end_ns = clock_now_ns();
 	while (drain(s) > 0)
@@ -760,9 +785,9 @@ int session_replay(const char *path, const struct session_opts *opts)
 	return err;
 }
 
-void session_verdict(const struct session *s, const struct snapshot_process *p, struct verdict *ret)
+const struct judge *session_judge(const struct session *s)
 {
-	judge_verdict(s->judge, p, ret);
+	return s->judge;
 }
 
 void session_stop(struct session *s)

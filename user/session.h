@@ -48,19 +48,14 @@ struct session_opts {
  */
 int session_run(const struct session_opts *opts) _must_check_;
 
+/* What was found so far: for the verdicts on the snapshot that a callback was handed. */
+const struct judge *session_judge(const struct session *s);
 /*
  * The same with a tape in place of processes: time is that of the tape.  It needs no privileges and
  * asks for nothing but the file; of the options only those of what comes out count.  A tape that
  * breaks off is replayed up to there, and a warning says so.
  */
 int session_replay(const char *path, const struct session_opts *opts) _must_check_;
-
-/*
- * The verdict on a process of the snapshot that a callback was handed, by what it shows and by what
- * was found before.
- */
-void session_verdict(const struct session *s, const struct snapshot_process *p,
-		     struct verdict *ret);
 
 /* Asks a running session to end as if its time were up; safe from callbacks. */
 void session_stop(struct session *s);

@@ -28,6 +28,17 @@ static void test_is_monotonic_clock(void **state)
 	}
 }
 
+/* It is never behind the other, and by the same time as long as the machine is awake. */
+static void test_boot_clock_has_sleep_besides(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 1000; i++) {
+		uint64_t now = clock_now_ns(), boot = clock_boot_ns(), later = clock_boot_ns();
+
+		assert_true(now <= boot && boot <= later);
+	}
+}
+
 /* It passes while this thread works, and is part of what the process has used. */
 static void test_cpu_time_of_this_thread(void **state)
 {
@@ -53,6 +64,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_is_monotonic_clock),
+		cmocka_unit_test(test_boot_clock_has_sleep_besides),
 		cmocka_unit_test(test_cpu_time_of_this_thread),
 		cmocka_unit_test(test_seconds_never_fall_below_none),
 	};

@@ -12,8 +12,10 @@ static char *ending(size_t n, int verbosity)
 	struct snapshot_process processes[MANY];
 	struct snapshot snap = { .processes = processes, .n = n };
 	struct opts o = { .verbosity = verbosity };
+	struct judge *judge = NULL;
 	int status = -1;
 
+	assert_int_equal(judge_new(&judge), 0);
 	for (size_t i = 0; i < n; i++) {
 		struct fixture f;
 
@@ -24,10 +26,11 @@ static char *ending(size_t n, int verbosity)
 	}
 	char *text = CAPTURE(out, {
 		o.out = out;
-		assert_int_equal(ending_print(&o, &snap, &status), 0);
+		assert_int_equal(ending_print(&o, judge, &snap, &status), 0);
 	});
 
 	assert_int_equal(status, CMD_OK);
+	judge_free(judge);
 	return text;
 }
 

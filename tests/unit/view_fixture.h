@@ -6,6 +6,7 @@
 #ifndef GOTIDE_TESTS_VIEW_FIXTURE_H
 #define GOTIDE_TESTS_VIEW_FIXTURE_H
 
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -290,6 +291,8 @@ static inline struct finding *fixture_finding(struct fixture *f, enum verdict_ki
 	struct finding *n = &f->verdict.findings[f->verdict.n_findings++];
 
 	n->kind = kind;
+	n->state = FINDING_FLAGGED;
+	n->since_s = 25;
 	n->confidence = confidence;
 	n->horizon_s = 60;
 	if (f->verdict.n_findings == 1)
@@ -330,7 +333,16 @@ static inline void fixture_leak(struct fixture *f)
 		 "Goroutines of one go statement pile up.");
 }
 
-/* Two findings, one of them of memory that has a limit. */
+static const struct snapshot_frame fixture_alloc_stack[] = {
+	{ "main.(*cache).put", "cache.go", 41 },
+	{ "main.(*server).handle", "server.go", 60 },
+};
+static const struct snapshot_alloc fixture_allocs[] = {
+	{ 1 << 20, 25 << 20, 23456, NULL, fixture_alloc_stack, 2 },
+	{ 0, 2 << 20, 17, NULL, fixture_alloc_stack + 1, 1 },
+};
+
+/* Findings of every state, one of memory that has a limit, and times that were not observed. */
 static inline void fixture_heap(struct fixture *f)
 {
 	fixture_healthy(f);
@@ -343,6 +355,8 @@ static inline void fixture_heap(struct fixture *f)
 	f->process.is_oom_victim = true;
 	f->process.stacks_lost = 5;
 	f->process.observer = (struct snapshot_observer){ 3, 11, 13 };
+	f->process.gaps = 2;
+	f->process.gaps_s = 61.5;
 
 	struct finding *n = fixture_finding(f, VERDICT_HEAP_RETENTION, 0.87);
 
@@ -351,6 +365,8 @@ static inline void fixture_heap(struct fixture *f)
 	n->last = 40 << 20;
 	n->per_min = 28 << 20;
 	n->gcs = 12;
+	n->allocs = fixture_allocs;
+	n->n_allocs = 2;
 	snprintf(n->evidence[0], VERDICT_LINE_MAX, "The heap's floor rose after each of 12 GCs.");
 	n->n_evidence = 1;
 	n = fixture_finding(f, VERDICT_OOM_RISK, 0.6);
@@ -358,6 +374,23 @@ static inline void fixture_heap(struct fixture *f)
 	n->first = 50 << 20;
 	n->last = 72 << 20;
 	n->per_min = 44 << 20;
+	n->limit_bytes = 128 << 20;
+	n->left_s = 76.5;
+	n->left_low_s = 70.25;
+	n->left_high_s = INFINITY;
+	n = fixture_finding(f, VERDICT_FD_LEAK, 0.8);
+	n->state = FINDING_PAUSED;
+	n->unit = VERDICT_FILES;
+	n->what = "sockets";
+	n->first = 11;
+	n->last = 97;
+	n->per_min = 86;
+	n = fixture_finding(f, VERDICT_OFF_HEAP_GROWTH, 0.7);
+	n->state = FINDING_RECOVERED;
+	n->unit = VERDICT_BYTES;
+	n->first = 3 << 20;
+	n->last = 19 << 20;
+	n->per_min = 16 << 20;
 }
 
 /* Names as an enemy would choose them: escapes, newlines, broken UTF-8, quotes. */

@@ -14,6 +14,9 @@
 
 uint64_t clock_now_ns(void);
 
+/* The same and the time that the machine slept: the two part when it does (CLOCK_BOOTTIME). */
+uint64_t clock_boot_ns(void);
+
 /* CPU time that this thread has used. */
 uint64_t clock_cpu_ns(void);
 

@@ -5,7 +5,7 @@
 
 #include "base/cleanup.h"
 #include "cmd/cmd.h"
-#include "trend/verdict.h"
+#include "trend/judge.h"
 #include "view/jsonl.h"
 #include "view/report.h"
 #include "view/table.h"
@@ -88,7 +88,7 @@ static int print_text(const struct opts *o, const struct judged *judged, size_t 
 	return fflush(o->out) ? -errno : 0;
 }
 
-int ending_print(const struct opts *o, const struct session *session, const struct snapshot *s,
+int ending_print(const struct opts *o, const struct judge *judge, const struct snapshot *s,
 		 int *ret_status)
 {
 	_cleanup_free_ struct judged *judged = calloc(s->n ? s->n : 1, sizeof(*judged));
@@ -97,7 +97,7 @@ int ending_print(const struct opts *o, const struct session *session, const stru
 		return -ENOMEM;
 	for (size_t i = 0; i < s->n; i++) {
 		judged[i].process = &s->processes[i];
-		session_verdict(session, &s->processes[i], &judged[i].verdict);
+		judge_verdict(judge, &s->processes[i], &judged[i].verdict);
 	}
 	qsort(judged, s->n, sizeof(*judged), judged_compare);
 	int err = o->is_json ? print_json(o, judged, s->n) : print_text(o, judged, s->n);

@@ -7,13 +7,13 @@
 #define GOTIDE_CMD_ENDING_H
 
 #include "cmd/opts.h"
-#include "session.h"
+#include "trend/judge.h"
 
 /*
  * Prints to o->out, as text or JSON.  *ret_status: CMD_LEAK if any verdict is a leak, else CMD_OK.
  * -ENOMEM, or -errno of the stream.
  */
-int ending_print(const struct opts *o, const struct session *session, const struct snapshot *s,
+int ending_print(const struct opts *o, const struct judge *judge, const struct snapshot *s,
 		 int *ret_status) _must_check_;
 
 #endif

@@ -73,7 +73,7 @@ static int on_end(struct session *s, const struct snapshot *snap, void *arg)
 
 	if (r->reports++ && !r->opts.is_json)
 		fputc('\n', r->opts.out);
-	err = ending_print(&r->opts, s, snap, &status);
+	err = ending_print(&r->opts, session_judge(s), snap, &status);
 	if (!err && status == CMD_LEAK)
 		r->status = status;
 	return err ? opts_print_failed(&r->opts, err) : 0;

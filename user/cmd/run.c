@@ -71,7 +71,7 @@ static const struct argp argp = {
 static int on_end(struct session *s, const struct snapshot *snap, void *arg)
 {
 	struct run *r = arg;
-	int err = ending_print(&r->opts, s, snap, &r->status);
+	int err = ending_print(&r->opts, session_judge(s), snap, &r->status);
 
 	r->command_status = session_command_status(s);
 	if (!snap->n)

@@ -94,7 +94,7 @@ static int print_process(struct top_cmd *t, const struct session *s,
 
 	if (!v)
 		return -ENOMEM;
-	session_verdict(s, p, v);
+	judge_verdict(session_judge(s), p, v);
 	t->has_leak = t->has_leak || verdict_kind_is_leak(v->kind);
 	if (t->opts->is_json)
 		return jsonl_write(t->opts->out, jsonl_process(p, v));
@@ -127,7 +127,7 @@ static int print_lines(struct top_cmd *t, const struct session *s, const struct 
 /* arg: the session, which outlives the screen. */
 static void judge(void *arg, const struct snapshot_process *p, struct verdict *ret)
 {
-	session_verdict(arg, p, ret);
+	judge_verdict(session_judge(arg), p, ret);
 }
 
 /*

@@ -23,7 +23,13 @@
 #define SAMPLE_ROLLUP_TICKS 30
 /* A walk over its timers, in the same way: some 50 ms for 100,000 of them. */
 #define SAMPLE_TIMERS_TICKS 5
-#define SAMPLE_WALK_PART    200
+/*
+ * The tables of sockets, likewise: 11 ms for a process of 1,000 among 1,000 others of its
+ * network namespace, 25 ms among 10,000.  A process that has few leaks none.
+ */
+#define SAMPLE_SOCKETS_TICKS 30
+#define SAMPLE_SOCKETS_MIN   16
+#define SAMPLE_WALK_PART     200
 /* All processes' together, in one sample and in the last: the others come next time. */
 #define SAMPLE_WALKS_NS	     (50 * NSEC_PER_MSEC)
 #define SAMPLE_WALKS_LAST_NS (2 * NSEC_PER_SEC)
@@ -171,16 +177,65 @@ static bool read_timers(const struct watch *w, struct watched *p, struct snapsho
 	return !err;
 }
 
+/* Once more when there are few again, so that what was said of many does not stand for ever. */
+static bool read_sockets(const struct watch *w, struct watched *p, struct sockets *ret)
+{
+	uint64_t start_ns = clock_now_ns();
+	bool is_many = p->sockets >= SAMPLE_SOCKETS_MIN;
+
+	if ((!is_many && !p->has_many_sockets) || (p->ticks < p->sockets_at && !w->is_stopped) ||
+	    start_ns > w->walks_until_ns)
+		return false;
+	int err = sockets_read(w->proc_root, p->pid, ret);
+
+	p->sockets_at = next_walk(p, start_ns, SAMPLE_SOCKETS_TICKS);
+	p->has_many_sockets = is_many;
+	return !err;
+}
+
+/* What changes slowly, or costs more than the rest. */
+struct slow {
+	struct procfs_fds fds;
+	struct cgroup_memory cgroup;
+};
+
+/* Once for all processes of a sample. */
+static void read_machine(struct watch *w)
+{
+	uint64_t now_ns = clock_now_ns();
+
+	if (w->machine_ns && now_ns - w->machine_ns < NSEC_PER_SEC / 2)
+		return;
+	w->machine_ns = now_ns;
+	if (procfs_mem_total(w->proc_root, &w->mem_total_bytes) ||
+	    procfs_mem_available(w->proc_root, &w->mem_available_bytes))
+		w->mem_total_bytes = w->mem_available_bytes = 0;
+}
+
+static void read_slow(struct watch *w, struct watched *p, struct slow *buf, struct model_reading *r)
+{
+	if (procfs_fds(w->proc_root, p->pid, &buf->fds) == 0) {
+		r->fds = &buf->fds;
+		p->sockets = buf->fds.sockets;
+	}
+	if (read_cgroup(w->proc_root, p->pid, &buf->cgroup) == 0)
+		r->cgroup = &buf->cgroup;
+	read_machine(w);
+	r->mem_total_bytes = (int64_t)w->mem_total_bytes;
+	r->mem_available_bytes = (int64_t)w->mem_available_bytes;
+	gobin_trim(p->target.bin);
+}
+
 void sample_readings(struct watch *w, struct watched *p)
 {
 	struct model_reading r = { .cpu_s = -1 };
 	struct procfs_memory memory;
+	struct procfs_io io;
 	struct procfs_rollup rollup;
-	struct cgroup_memory cgroup;
-	struct procfs_fds fds;
 	struct account account;
 	struct snapshot_timers timers;
-	bool is_slow_turn = p->ticks >= p->slow_at;
+	struct sockets sockets;
+	struct slow slow;
 	int exit_code;
 
 	if (p->is_gone)
@@ -191,6 +246,8 @@ void sample_readings(struct watch *w, struct watched *p)
 	}
 	if (procfs_memory(w->proc_root, p->pid, &memory) == 0)
 		r.memory = &memory;
+	if (procfs_io(w->proc_root, p->pid, &io) == 0)
+		r.io = &io;
 	p->mem.budget_bytes = SAMPLE_READ_BYTES;
 	if (account_read(&p->mem, p->target.bin, p->target.bias, &account) == 0)
 		r.account = &account;
@@ -198,14 +255,12 @@ void sample_readings(struct watch *w, struct watched *p)
 		r.rollup = &rollup;
 	if (read_timers(w, p, &timers))
 		r.timers = &timers;
-	if (is_slow_turn) {
+	if (p->ticks >= p->slow_at) {
 		p->slow_at = p->ticks + SAMPLE_SLOW_TICKS;
-		if (procfs_fds(w->proc_root, p->pid, &fds) == 0)
-			r.fds = &fds;
-		if (read_cgroup(w->proc_root, p->pid, &cgroup) == 0)
-			r.cgroup = &cgroup;
-		gobin_trim(p->target.bin);
+		read_slow(w, p, &slow, &r);
 	}
+	if (read_sockets(w, p, &sockets))
+		r.sockets = &sockets;
 	model_reading(w->model, p->pid, &r);
 	sample_budget(w, p);
 	p->ticks += w->tick_s + 1;

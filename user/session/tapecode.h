@@ -86,6 +86,7 @@ enum tape_counts_flag {
 };
 
 #define TAPE_CPU_PER_S 1e6 /* CPU time is written in microseconds */
+#define TAPE_AGE_PER_S 1e2 /* ages of processes in clock ticks of user space */
 
 /* What is taken for the last value of a field that has none yet, or of a tape that lacks it. */
 void fields_init(enum tape_table table, void *of);

@@ -33,6 +33,7 @@ static void take_process(struct tapein *t, struct bytes *b)
 	uint64_t flags = bytes_uvarint(b);
 
 	info.hooks_on = (uint32_t)in_up_to(b, UINT32_MAX);
+	info.age_s = (double)bytes_svarint(b) / TAPE_AGE_PER_S;
 	info.comm = in_string(t, b);
 	info.exe = in_string(t, b);
 	info.go_version = in_string(t, b);

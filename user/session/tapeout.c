@@ -33,6 +33,7 @@ static void write_process(struct tapeout *o, const struct model_process_info *in
 				(info->is_park_watched ? TAPE_PARK_WATCHED : 0) |
 				(info->is_from_start ? TAPE_FROM_START : 0));
 	pack_uvarint(p, info->hooks_on);
+	pack_svarint(p, llround(info->age_s * TAPE_AGE_PER_S));
 	for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
 		pack_uvarint(p, ids[i]);
 	pack_double(p, info->age_s);

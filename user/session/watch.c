@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "session/heapread.h"
 #include "session/resolve.h"
 #include "session/sample.h"
 #include "session/tally.h"
@@ -151,6 +152,7 @@ static void watched_free(struct watch *w, struct watched *p)
 	if (!p)
 		return;
 	detach(w, p);
+	heapread_free(p->heapread);
 	target_release(&p->target);
 	free(p);
 }
@@ -176,6 +178,15 @@ static int open_target(struct watch *w, pid_t pid, struct target *ret,
 	return refuse(ret_error, is_go, err, "pid %d: %s", pid, target_reason_str(reason));
 }
 
+/* Whole clock ticks, as the kernel tells when it was started (field 22 of /proc/PID/stat). */
+static double age_of(const struct target *t)
+{
+	uint64_t hz = (uint64_t)sysconf(_SC_CLK_TCK);
+	uint64_t now = clock_boot_ns() / (NSEC_PER_SEC / hz);
+
+	return now > t->start_ticks ? (double)(now - t->start_ticks) / (double)hz : 0;
+}
+
 static int add_to_model(struct watch *w, const struct watched *p, uint32_t hooks,
 			bool is_from_start)
 {
@@ -193,6 +204,7 @@ static int add_to_model(struct watch *w, const struct watched *p, uint32_t hooks
 		.is_from_start = is_from_start,
 		.hooks_on = hooks,
 		.start_ns = clock_now_ns(),
+		.age_s = age_of(t),
 	};
 	int err = resolve_target(t, &info.resolver);
 
@@ -354,6 +366,7 @@ void watch_gone(struct watch *w, struct watched *p, uint64_t ts_ns, int exit_cod
 		return;
 	p->is_gone = true;
 	tally_cancel(w, p);
+	heapread_cancel(p);
 	probe_target_stop(w->probe, p->pid); /* all hooks at once, where an exec has not done so */
 	if (sample_counters(w)) /* the last counters, before their slot is freed */
 		log_debug("pid %d: its last counters could not be read", p->pid);

@@ -23,6 +23,8 @@ struct watch_exe {
 	UT_hash_handle hh;
 };
 
+struct heapread;
+
 #define WATCHED_CLOSED 2 /* closing: there is nothing more to do */
 
 struct watched {
@@ -39,12 +41,16 @@ struct watched {
 	uint64_t census_begun_ns, census_cost_ns; /* CPU time */
 	uint64_t census_due_ns; /* 0: never */
 	uint32_t closing; /* how far the last one has come */
+	struct heapread *heapread; /* of its heap profile; NULL at first */
 	uint64_t last_births; /* at the previous tick, for the budget */
 	unsigned int sample_shift;
 	uint32_t ticks; /* seconds */
 	uint32_t slow_at; /* the tick for which the next reading of what is dear is due */
 	uint32_t rollup_at; /* the tick for which the next walk over its pages is due */
 	uint32_t timers_at; /* and the next over its timers */
+	uint32_t sockets_at; /* and over the tables of sockets */
+	uint32_t sockets; /* descriptors of sockets, as last counted */
+	bool has_many_sockets; /* so many that their states have been read */
 	bool is_gone; /* exited; kept for its final figures */
 	uint32_t gone_ticks; /* for so long */
 	UT_hash_handle hh;
@@ -60,6 +66,8 @@ struct watch {
 	bool watch_parks;
 	bool is_stopped; /* watch_stop_all(): what is read now is the last */
 	uint64_t census_interval_ns; /* 0: no census but the first */
+	uint64_t machine_ns; /* when its memory was read: */
+	uint64_t mem_total_bytes, mem_available_bytes; /* 0: not known */
 	uint32_t tick_s; /* whole seconds since the last tick, if they are further apart */
 	uint64_t walks_until_ns; /* of this sample: walks over pages or timers begin no later */
 	struct watched *by_pid;

@@ -99,6 +99,37 @@ static struct json_object *evidence_of(const struct finding *f)
 	return a;
 }
 
+static struct json_object *alloc_of(const struct snapshot_alloc *a)
+{
+	struct json_object *o = json_object_new_object();
+
+	jsonl_add(o, "function", jsonl_text(a->stack[0].function));
+	jsonl_add(o, "file", jsonl_name(a->stack[0].file));
+	jsonl_add(o, "line", json_object_new_int64(a->stack[0].line));
+	jsonl_add(o, "first_bytes", json_object_new_int64(a->first_bytes));
+	jsonl_add(o, "last_bytes", json_object_new_int64(a->bytes));
+	jsonl_add(o, "objects", json_object_new_int64(a->objects));
+	jsonl_add(o, "stack", stack_of(a->stack, a->stack_depth));
+	return o;
+}
+
+static struct json_object *allocs_of(const struct finding *f)
+{
+	if (!f->n_allocs)
+		return NULL;
+	struct json_object *a = json_object_new_array();
+
+	for (size_t i = 0; i < f->n_allocs; i++)
+		json_object_array_add(a, alloc_of(&f->allocs[i]));
+	return a;
+}
+
+/* A time that may be for ever, or mean nothing: then null. */
+static struct json_object *left_of(const struct finding *f, double seconds)
+{
+	return f->kind == VERDICT_OOM_RISK && isfinite(seconds) ? jsonl_number(seconds) : NULL;
+}
+
 static struct json_object *finding_of(const struct finding *f)
 {
 	struct json_object *o = json_object_new_object();
@@ -131,6 +162,16 @@ static struct json_object *finding_of(const struct finding *f)
 		  f->site ? stack_of(f->site->creation_stack, f->site->creation_depth) : NULL);
 	jsonl_add(o, "creation_varies",
 		  f->site && f->site->creation_depth ? jsonl_flag(f->site->has_creators) : NULL);
+	jsonl_add(o, "state", jsonl_text(finding_state_str(f->state)));
+	jsonl_add(o, "since_s", jsonl_number(f->since_s));
+	jsonl_add(o, "what", jsonl_text(f->what));
+	jsonl_add(o, "alloc_sites", allocs_of(f));
+	jsonl_add(o, "limit_bytes",
+		  f->kind == VERDICT_OOM_RISK ? json_object_new_int64(llround(f->limit_bytes))
+					      : NULL);
+	jsonl_add(o, "left_s", left_of(f, f->left_s));
+	jsonl_add(o, "left_low_s", left_of(f, f->left_low_s));
+	jsonl_add(o, "left_high_s", left_of(f, f->left_high_s));
 	return o;
 }
 
@@ -205,17 +246,39 @@ static struct json_object *rss_of(const struct snapshot_process *p)
 	return o;
 }
 
-/* Seconds until the limit is reached at the slope of the finding that says so. */
-static struct json_object *oom_in(const struct snapshot_process *p, const struct verdict *v)
+/* Seconds until the limit is reached, by the finding that says so. */
+static struct json_object *oom_in(const struct verdict *v)
 {
-	for (size_t i = 0; i < v->n_findings; i++) {
-		const struct finding *f = &v->findings[i];
-
-		if (f->kind == VERDICT_OOM_RISK && p->limit_bytes >= 0 && f->per_min > 0)
-			return jsonl_number(
-				fmax(0, ((double)p->limit_bytes - f->last) / f->per_min * 60));
-	}
+	for (size_t i = 0; i < v->n_findings; i++)
+		if (v->findings[i].kind == VERDICT_OOM_RISK)
+			return left_of(&v->findings[i], v->findings[i].left_s);
 	return NULL;
+}
+
+/* Of the open descriptors; sockets by state. */
+static struct json_object *descriptors_of(const struct snapshot_process *p)
+{
+	struct json_object *o = json_object_new_object(), *states = NULL;
+
+	if (p->socket_states)
+		states = json_object_new_object();
+	for (int i = 0; states && i < SOCKETS_STATES; i++)
+		jsonl_add(states, sockets_state_str((enum sockets_state)i),
+			  jsonl_count(p->socket_states->n[i]));
+	jsonl_add(o, "sockets", jsonl_known(p->sockets));
+	jsonl_add(o, "pipes", jsonl_known(p->pipes));
+	jsonl_add(o, "files", jsonl_known(p->files));
+	jsonl_add(o, "socket_states", states);
+	return o;
+}
+
+static struct json_object *gaps_of(const struct snapshot_process *p)
+{
+	struct json_object *o = json_object_new_object();
+
+	jsonl_add(o, "count", jsonl_count(p->gaps));
+	jsonl_add(o, "seconds", jsonl_number(p->gaps_s));
+	return o;
 }
 
 static struct json_object *site_of(const struct snapshot_site *s)
@@ -367,7 +430,7 @@ struct json_object *jsonl_process(const struct snapshot_process *p, const struct
 	jsonl_add(o, "memory", memory_of(&p->memory));
 	jsonl_add(o, "fds", jsonl_known(p->fds));
 	jsonl_add(o, "limit_bytes", jsonl_known(p->limit_bytes));
-	jsonl_add(o, "oom_in_s", oom_in(p, v));
+	jsonl_add(o, "oom_in_s", oom_in(v));
 	jsonl_add(o, "findings", findings_of(v));
 	jsonl_add(o, "events", events_of(p));
 	jsonl_add(o, "cost", cost_of(p, observed_s));
@@ -384,6 +447,9 @@ struct json_object *jsonl_process(const struct snapshot_process *p, const struct
 	jsonl_add(o, "timers", timers_of(p->timers));
 	jsonl_add(o, "oom_killed", jsonl_flag(p->is_oom_victim));
 	jsonl_add(o, "observer", observer_of(&p->observer));
+	jsonl_add(o, "needs_s", v->needs_s > 0 ? jsonl_number(v->needs_s) : NULL);
+	jsonl_add(o, "descriptors", descriptors_of(p));
+	jsonl_add(o, "gaps", gaps_of(p));
 	return o;
 }
 

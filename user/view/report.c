@@ -34,7 +34,7 @@ static void print_header(struct view_out *o, const struct snapshot_process *p,
 		*view_name(version, p->go_version) ? version : "Go version unknown",
 		p->is_stripped ? ", stripped" : "", p->has_exited ? ", exited" : "");
 	view_printf(o, view_kind_style(v->kind), "%s", view_title(title, v->kind));
-	if (v->n_findings)
+	if (v->n_findings && v->findings[0].kind == v->kind)
 		fprintf(o->f, "  confidence %.2f", v->findings[0].confidence);
 	fputc('\n', o->f);
 }
@@ -69,7 +69,7 @@ static void print_growth(struct view_out *o, const struct finding *f)
 			fprintf(o->f, "; %" PRIu64 " garbage collections seen", f->gcs);
 	} else {
 		fprintf(o->f, "  %.0f -> %.0f %s in %s (%s/min)", f->first, f->last,
-			f->unit == VERDICT_FILES ? "open files" : "goroutines", d,
+			f->unit == VERDICT_FILES ? "open descriptors" : "goroutines", d,
 			text_change(a, f->per_min));
 	}
 	if (f->site && f->site->wait_reason)
@@ -85,7 +85,7 @@ static const char *what_grows(enum verdict_kind k)
 	case VERDICT_OFF_HEAP_GROWTH:
 		return "anonymous memory outside the Go runtime (cgo, mmap)";
 	case VERDICT_FD_LEAK:
-		return "open files and sockets";
+		return "open files, sockets and pipes";
 	case VERDICT_RUNTIME_HELD:
 		return "free memory that the runtime has not given back";
 	case VERDICT_OOM_RISK:
@@ -166,26 +166,48 @@ static void print_calm(struct view_out *o, const struct snapshot_process *p,
 		known_bytes(b, p->heap_live_bytes));
 }
 
+/* A finding that another one does not stand before has its title in the header. */
+static void print_title(struct view_out *o, const struct finding *f, bool is_first)
+{
+	static const char *const states[] = {
+		[FINDING_NEW] = "  (seen once, to be confirmed)",
+		[FINDING_FLAGGED] = "",
+		[FINDING_PAUSED] = "  (paused)",
+		[FINDING_RECOVERED] = "  (over)",
+	};
+	char title[VIEW_TITLE_MAX];
+
+	fputs(is_first ? "  " : "\n  Also: ", o->f);
+	view_printf(o, f->state == FINDING_RECOVERED ? VIEW_DIM : view_kind_style(f->kind), "%s",
+		    view_title(title, f->kind));
+	fprintf(o->f, "  confidence %.2f%s\n", f->confidence, states[f->state]);
+}
+
 static void print_findings(struct view_out *o, const struct snapshot_process *p,
 			   const struct verdict *v)
 {
-	char title[VIEW_TITLE_MAX];
+	bool is_titled = v->n_findings && v->findings[0].kind == v->kind &&
+			 v->findings[0].state == FINDING_FLAGGED;
 
-	if (!v->n_findings) {
+	if (!is_titled)
 		print_calm(o, p, v);
-		return;
-	}
 	for (size_t i = 0; i < v->n_findings; i++) {
-		const struct finding *f = &v->findings[i];
-
-		if (i > 0) {
-			fputs("\n  Also: ", o->f);
-			view_printf(o, view_kind_style(f->kind), "%s", view_title(title, f->kind));
-			fprintf(o->f, "  confidence %.2f\n", f->confidence);
-		}
-		print_answer(o, f);
-		print_evidence(o, f);
+		if (i > 0 || !is_titled)
+			print_title(o, &v->findings[i], i == 0);
+		print_answer(o, &v->findings[i]);
+		print_evidence(o, &v->findings[i]);
 	}
+}
+
+static void print_needs(struct view_out *o, const struct verdict *v)
+{
+	char line[128], a[TEXT_HUMAN_MAX];
+
+	if (v->needs_s <= 0)
+		return;
+	snprintf(line, sizeof(line), "an observation of %s would tell more (--for %.0fs).",
+		 text_duration(a, v->needs_s), ceil(v->needs_s / 5) * 5);
+	view_wrap(o, VIEW_PLAIN, "  Too short: ", line);
 }
 
 /* One line of the account, wrapped beside its label. */
@@ -326,7 +348,11 @@ static void print_memory(struct view_out *o, const struct snapshot_process *p)
 	if (p->memory_limit_bytes >= 0 && p->memory_limit_bytes != INT64_MAX)
 		account(o, "GOMEMLIMIT", "%s", known_bytes(a, p->memory_limit_bytes));
 	if (p->fds >= 0)
-		account(o, "open files", "%" PRId64, p->fds);
+		account(o, "descriptors",
+			"%" PRId64 " open: %" PRId64 " sockets, %" PRId64 " pipes, %" PRId64
+			" files, %" PRId64 " others",
+			p->fds, MAX(p->sockets, 0), MAX(p->pipes, 0), MAX(p->files, 0),
+			p->fds - MAX(p->sockets, 0) - MAX(p->pipes, 0) - MAX(p->files, 0));
 }
 
 /* What runs, in words where everybody has it. */
@@ -559,12 +585,15 @@ static void print_left_out(struct view_out *o, const struct snapshot_process *p)
 		{ p->observer.tasks_lost,
 		  "starts or ends of processes that the ring buffer had no room for" },
 	};
-	char list[1024] = "", words[128];
+	char list[1024] = "", words[128], gaps[TEXT_HUMAN_MAX];
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		snprintf(words, sizeof(words), "%" PRIu64 " %s", rows[i].n, rows[i].what);
 		list_add(list, sizeof(list), rows[i].n, words);
 	}
+	snprintf(words, sizeof(words), "%s in which nothing was observed",
+		 text_duration(gaps, p->gaps_s));
+	list_add(list, sizeof(list), p->gaps > 0, words);
 	if (list[0])
 		view_wrap(o, VIEW_PLAIN, "  Left out:  ", list);
 }
@@ -578,6 +607,7 @@ void report_process(struct view_out *o, const struct snapshot_process *p, const 
 	print_sites(o, p, is_verbose);
 	print_reasons(o, p, is_verbose);
 	fputc('\n', o->f);
+	print_needs(o, v);
 	print_unknown(o, p);
 	print_own_account(o, p);
 	print_left_out(o, p);

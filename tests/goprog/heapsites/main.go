@@ -6,16 +6,19 @@
 //
 // stdin: "go" allocates and says what, "many" allocates from very many places,
 // "throng" from eight times as many, "profile" collects twice and prints the heap
-// profile as text, then a line of JSON, "collect" does that without the profile,
-// "stop" ends the program. Nothing is collected but then.
+// profile as text, then a line of JSON, "sites" collects twice and says what is in
+// use by allocation site, "stop" ends the program. Nothing is collected but then.
 package main
 
 import (
 	"flag"
+	"fmt"
+	"math"
 	"os"
 	"runtime"
 	"runtime/debug"
 	"runtime/pprof"
+	"strings"
 )
 
 type leaf struct {
@@ -87,6 +90,50 @@ func descend(depth int, path uint) {
 	}
 }
 
+// siteOf is the innermost frame that is not the runtime's.
+func siteOf(stack []uintptr) string {
+	frames := runtime.CallersFrames(stack)
+	for {
+		f, more := frames.Next()
+		if f.Function != "" && !strings.HasPrefix(f.Function, "runtime.") &&
+			!strings.HasPrefix(f.Function, "internal/runtime/") {
+			return fmt.Sprintf("%s %s:%d", f.Function, f.File, f.Line)
+		}
+		if !more {
+			return "runtime"
+		}
+	}
+}
+
+// scaled is what runtime/pprof makes of a sample (scaleHeapSample).
+func scaled(objects, bytes int64) [2]int64 {
+	rate := float64(runtime.MemProfileRate)
+	if rate <= 1 || objects == 0 || bytes == 0 {
+		return [2]int64{objects, bytes}
+	}
+	scale := 1 / (1 - math.Exp(-float64(bytes)/float64(objects)/rate))
+	return [2]int64{int64(float64(objects) * scale), int64(float64(bytes) * scale)}
+}
+
+// inUse is site to objects and bytes, and records.
+func inUse() map[string][3]int64 {
+	records := make([]runtime.MemProfileRecord, 1<<18)
+	n, ok := runtime.MemProfile(records, false)
+	if !ok {
+		panic("more records than room")
+	}
+	sites := map[string][3]int64{}
+	for _, r := range records[:n] {
+		if r.InUseObjects() == 0 || len(r.Stack()) == 0 {
+			continue
+		}
+		v, key := scaled(r.InUseObjects(), r.InUseBytes()), siteOf(r.Stack())
+		s := sites[key]
+		sites[key] = [3]int64{s[0] + v[0], s[1] + v[1], s[2] + 1}
+	}
+	return sites
+}
+
 func many(depth int) {
 	for path := uint(0); path < 1<<uint(depth); path++ {
 		left(depth, path)
@@ -117,10 +164,10 @@ func main() {
 			many(14)
 		case "throng":
 			many(17)
-		case "collect":
+		case "sites":
 			runtime.GC()
 			runtime.GC()
-			report(map[string]int{"rate": runtime.MemProfileRate})
+			report(inUse())
 		case "profile":
 			runtime.GC()
 			runtime.GC()

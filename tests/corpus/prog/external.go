@@ -1,0 +1,1 @@
+../../goprog/step/external.go
