@@ -157,7 +157,7 @@ int record_open(const char *path, const char *proc_root, struct model *m, struct
 		int close_err = tape_close(r->w);
 
 		free(r);
-		return err ? err : close_err;
+		return log_err(err ? err : close_err, "%s: cannot write", path);
 	}
 	model_listen(m, &r->listener);
 	*ret = r;
@@ -172,7 +172,10 @@ int record_close(struct record *r)
 	int err = r->err ? r->err : tapeout_end(r->out);
 	int close_err = tape_close(r->w);
 
+	err = err ? err : close_err;
+	if (err)
+		(void)log_err(err, "%s: not everything could be written", r->path);
 	tapeout_free(r->out);
 	free(r);
-	return err ? err : close_err;
+	return err;
 }
