@@ -26,8 +26,9 @@ static void judge_all(struct model *m, struct judge *j, uint64_t now_ns)
 		abort();
 	for (size_t i = 0; i < snap->n; i++) {
 		judge_verdict(j, &snap->processes[i], v);
-		if (!(v->confidence >= 0 && v->confidence <= 1))
-			abort();
+		for (size_t k = 0; k < v->n_findings; k++)
+			if (!(v->findings[k].confidence >= 0 && v->findings[k].confidence <= 1))
+				abort();
 		json_object_put(jsonl_process(&snap->processes[i], v));
 	}
 	snapshot_free(snap);

@@ -10,9 +10,9 @@
 
 #include "model/model.h"
 
-/* In bytes: at once, for each process that comes, and per second of its observation. */
+/* In bytes: at once and for each process that comes, and per second of its observation. */
 #define RECORD_ALLOWANCE       (1 << 20)
-#define RECORD_ALLOWANCE_PER_S (18.5e6 / 86400)
+#define RECORD_ALLOWANCE_PER_S (17.5e6 / 86400)
 
 /* Ticks at the most so many times as far apart as usual. */
 #define RECORD_STRETCH_MAX 64
