@@ -32,10 +32,15 @@ size_t detect_points(const struct series *s, uint64_t from_ns, double *ret_t, do
 
 const struct series *detect_horizon(const struct series3 *s)
 {
-	for (int i = 0; i < SERIES_HORIZONS - 1; i++)
-		if (series_is_whole(&s->h[i]))
-			return &s->h[i];
-	return &s->h[SERIES_HORIZONS - 1];
+	const struct series *finest = NULL;
+
+	for (int i = 0; i < SERIES_HORIZONS; i++) {
+		const struct series *it = &s->h[i];
+
+		if (series_is_whole(it) && (!finest || it->interval_ns < finest->interval_ns))
+			finest = it;
+	}
+	return finest ? finest : &s->h[SERIES_HORIZONS - 1];
 }
 
 static double deepest_fall(const double *v, size_t n)

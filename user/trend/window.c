@@ -44,7 +44,7 @@ size_t windows_of(const struct series3 *s, struct window ret[static WINDOWS_MAX]
 	for (int i = SERIES_HORIZONS - 1; i >= 0; i--) {
 		const struct series *part = &s->h[i];
 
-		if (part < whole && series_count(part))
+		if (!series_is_whole(part) && part != whole)
 			ret[n++] = (struct window){ .series = part };
 	}
 	if (series_count(near) && span_s(near) * (double)NSEC_PER_SEC > PART_FACTOR * PART_NS)
