@@ -40,7 +40,6 @@ static void take_process(struct tapein *t, struct bytes *b)
 	info.module = in_string(t, b);
 	info.container = in_string(t, b);
 	info.pod = in_string(t, b);
-	info.age_s = in_seconds(b, -1);
 	info.is_stripped = flags & TAPE_STRIPPED;
 	info.is_park_watched = flags & TAPE_PARK_WATCHED;
 	info.is_from_start = flags & TAPE_FROM_START;

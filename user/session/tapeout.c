@@ -36,7 +36,6 @@ static void write_process(struct tapeout *o, const struct model_process_info *in
 	pack_svarint(p, llround(info->age_s * TAPE_AGE_PER_S));
 	for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
 		pack_uvarint(p, ids[i]);
-	pack_double(p, info->age_s);
 	out_end(o, TAPE_PROCESS);
 }
 
