@@ -34,6 +34,7 @@ static int snapshot_sites(struct process *p, uint64_t now_ns, struct snapshot_pr
 		if (err)
 			return err;
 		site_snapshot(s, &p->resolver, p->is_park_watched, now_ns, &sites[n]);
+		sites[n].ran_part = recount_ran(p, s);
 		recount_snapshot(p, s, &sites[n++].before);
 		if (s->is_system)
 			continue;

@@ -42,6 +42,7 @@ struct process {
 	uint64_t old_goid; /* ... and the newest that the first census found: newer ones came since
 			    */
 	bool has_tracking;
+	uint64_t then_goid, then_ns; /* of the pass whose sums are site.then_sum: newest id, time */
 	uint64_t census_torn, census_unread, census_ns; /* the latest */
 	uint64_t census_passes, census_corrections;
 

@@ -20,6 +20,11 @@
 #define EXAMPLE_MIN	    100
 #define EXAMPLE_GROWING_MIN 10
 
+/* Whether goroutines have run is told of passes so far apart: a second idle is no idleness. */
+#define RAN_NS (10 * NSEC_PER_SEC)
+
+#define RAN_PARTS_MIN 8 /* of fewer nothing is said */
+
 /* A thread that lost its CPU gets it back within this time. */
 #define MOVING_NS (2 * NSEC_PER_SEC)
 
@@ -42,6 +47,8 @@ void recount_begin(struct process *p, int64_t goids)
 	{
 		s->finding = (struct site_census){ .born = s->born, .died = s->died };
 		memset(s->finding_sum, 0, sizeof(s->finding_sum));
+		memset(s->all_sum, 0, sizeof(s->all_sum));
+		memset(s->seen_sum, 0, sizeof(s->seen_sum));
 		vec_for_each (&s->reasons, r)
 			r->finding = 0;
 	}
@@ -68,6 +75,17 @@ static void add_old(const struct process *p, struct site *s, const struct model_
 	f->since_max_ns = MAX(f->since_max_ns, g->waits_since_ns);
 }
 
+/* Whether it has run since an earlier pass, its trackingSeq tells. */
+static void add_run(const struct process *p, struct site *s, const struct model_goroutine *g)
+{
+	uint32_t hash = (uint32_t)(wire_goid_hash(g->goid << 8 | g->tracking_seq) >> 32);
+	uint64_t part = wire_goid_hash(g->goid) % SITE_STILL_PARTS;
+
+	s->all_sum[part] += hash;
+	if (g->goid <= p->then_goid)
+		s->seen_sum[part] += hash;
+}
+
 int recount_goroutine(struct process *p, const struct model_goroutine *g)
 {
 	struct site *s = NULL;
@@ -83,6 +101,7 @@ int recount_goroutine(struct process *p, const struct model_goroutine *g)
 		return 0;
 	if (g->is_system)
 		s->is_system = true;
+	add_run(p, s, g);
 	if (g->goid <= (p->has_census ? p->old_goid : p->attach_goid))
 		add_old(p, s, g);
 	struct site_reason *r = g->is_waiting ? site_reason(s, g->wait_reason) : NULL;
@@ -282,6 +301,20 @@ static void tell_site(const struct process *p, const struct site *s)
 		process_tell(p, s, &f);
 }
 
+static void close_runs(struct site *s, bool is_due)
+{
+	s->finding.known_parts = s->census.known_parts;
+	s->finding.ran_parts = s->census.ran_parts;
+	if (!is_due)
+		return;
+	s->finding.known_parts = s->finding.ran_parts = 0;
+	for (unsigned int i = 0; i < SITE_STILL_PARTS; i++) {
+		s->finding.known_parts += s->then_sum[i] != 0;
+		s->finding.ran_parts += s->then_sum[i] && s->then_sum[i] != s->seen_sum[i];
+	}
+	memcpy(s->then_sum, s->all_sum, sizeof(s->then_sum));
+}
+
 /* The single goroutines have all been seen: what they come to. */
 static void close_site(const struct process *p, struct site *s)
 {
@@ -296,7 +329,17 @@ void recount_end(struct process *p, const struct model_census *c, struct model_c
 {
 	struct fact f = { .kind = FACT_CENSUS_END, .census_end = { c, p->census_goid } };
 
-	for_each_site(p, s) close_site(p, s);
+	bool is_due = !p->then_ns || c->ts_ns >= p->then_ns + RAN_NS;
+
+	for_each_site(p, s)
+	{
+		close_runs(s, is_due);
+		close_site(p, s);
+	}
+	if (is_due) {
+		p->then_ns = c->ts_ns;
+		p->then_goid = p->census_goid;
+	}
 	process_tell(p, NULL, &f);
 	recount_finish(p, c, p->census_goid, ret);
 }
@@ -362,6 +405,15 @@ static void spread_of_ids(const struct process *p, const struct site_census *c,
 	ret->has_id_ends = ends == 2 * END_PARTS;
 	if (ret->id_parts && part > 0)
 		ret->id_share = (double)ids / (ret->id_parts * part);
+}
+
+double recount_ran(const struct process *p, const struct site *s)
+{
+	const struct site_census *c = &s->census;
+
+	if (!p->has_tracking || c->known_parts < RAN_PARTS_MIN)
+		return -1;
+	return (double)c->ran_parts / c->known_parts;
 }
 
 void recount_snapshot(const struct process *p, const struct site *s, struct snapshot_before *ret)

@@ -35,6 +35,8 @@ void recount_drop(struct process *p);
 int recount_example(struct process *p, const struct model_example *ex) _must_check_;
 
 /* What the censuses say of a site's goroutines from before the observation. */
+/* snapshot_site.ran_part */
+double recount_ran(const struct process *p, const struct site *s);
 void recount_snapshot(const struct process *p, const struct site *s, struct snapshot_before *ret);
 
 #endif

@@ -42,6 +42,11 @@ struct site_census {
 	int64_t since_min_ns, since_max_ns; /* of waitsince; 0: none has one */
 	/* parts, dealt at random, of which one has gone or run since the pass before, a bit each */
 	uint64_t moved;
+	/*
+	 * Of all its goroutines, dealt the same way: parts that had some at a pass of a while ago,
+	 * and of these the ones in which one has gone or run since.
+	 */
+	uint32_t known_parts, ran_parts;
 };
 
 struct site {
@@ -60,6 +65,9 @@ struct site {
 	struct site_census finding, census; /* under way, latest */
 	/* of hashes of id and trackingSeq by part: of the pass under way, and of the latest */
 	uint32_t finding_sum[SITE_STILL_PARTS], sum[SITE_STILL_PARTS];
+	/* The same of all, old or not: found by this pass, those of them that the pass of a while
+	 * ago can have seen, and what that one saw. */
+	uint32_t all_sum[SITE_STILL_PARTS], seen_sum[SITE_STILL_PARTS], then_sum[SITE_STILL_PARTS];
 	uint64_t still; /* parts unchanged since the first census, a bit each */
 	bool is_asked; /* an example of it has been asked for */
 	int64_t channels, channels_of; /* different ones waited on, and by how many; -1 unknown */

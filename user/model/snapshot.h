@@ -80,6 +80,11 @@ struct snapshot_site {
 	bool has_creators; /* the go statement was reached in other ways, too */
 
 	struct snapshot_before before;
+	/*
+	 * Of those that were there some half a minute ago, the part that has run or ended since: an
+	 * upper bound; -1 unknown.
+	 */
+	double ran_part;
 
 	/* From the site's first birth or death on; empty while it had none. */
 	const struct series3 *live_series;

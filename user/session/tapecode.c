@@ -148,7 +148,7 @@ static const struct field census_fields[] = {
 	F(ids[6]),	 F(ids[7]),	  F(ids[8]),
 	F(ids[9]),	 F(ids[10]),	  F(ids[11]),
 	F(ids[12]),	 F(ids[13]),	  F(ids[14]),
-	F(ids[15]),
+	F(ids[15]),	 F(known_parts),  F(ran_parts),
 #undef F
 };
 _Static_assert(SITE_PARTS == 16, "parts");

@@ -10,6 +10,8 @@
 #define THIRD_MIN	4 /* floors in the last third, at least */
 #define RATE_POINTS_MIN 2 /* in a third */
 #define BENDING		0.75
+#define STEADY_PART	0.3 /* of the growth the robust slope must explain */
+#define COARSE_POINTS	4 /* in a longer stretch, or its lowest is no floor */
 #define COARSER		2 /* times as long is the next stretch of a floor */
 
 size_t detect_points(const struct series *s, uint64_t from_ns, double *ret_t, double *ret_v)
@@ -90,7 +92,8 @@ static enum detect_state judge(struct detect *d, const struct detect_rules *rule
 	if (d->drawdown > rules->steady_drawdown && d->growth < rules->min_growth_part * d->first)
 		return DETECT_FLAT;
 	measure_slopes(d);
-	if (!(d->slope.low > 0))
+	/* A step, and next to nothing before and after it, is no trend. */
+	if (!(d->slope.low > 0) || d->slope.slope * d->span_s < STEADY_PART * d->growth)
 		return DETECT_FLAT;
 	return d->last_ratio < rules->plateau_ratio ? DETECT_PLATEAUING : DETECT_GROWING;
 }
@@ -130,6 +133,8 @@ void detect_floor(const double *t, const double *v, size_t n, const struct detec
 	judge_floors(t, v, n, buckets, rules, ret);
 	while (ret->state == DETECT_FLAT && buckets > rules->min_buckets && has_risen(ret, rules)) {
 		buckets = MAX(buckets / COARSER, rules->min_buckets);
+		if (n < COARSE_POINTS * buckets)
+			break;
 		judge_floors(t, v, n, buckets, rules, &coarse);
 		/* There are falls in between, or the short ones would have shown it. */
 		if (coarse.state == DETECT_GROWING &&

@@ -20,9 +20,15 @@
 /* ... or, once flagged, it pauses. */
 #define PAUSE_NS (25 * NSEC_PER_SEC)
 /* By so much of its growth it must have come back, or be level for so long. */
-#define BACK_PART      0.5
-#define LEVEL_MIN_NS   (60 * NSEC_PER_SEC)
-#define FORGET_BACK_NS (600 * NSEC_PER_SEC)
+#define BACK_PART 0.5
+/*
+ * Goroutines and descriptors that stay are still lost; memory that has stopped rising was a cache
+ * that is full, more often than not.
+ */
+#define LEVEL_MIN_NS	    (60 * NSEC_PER_SEC)
+#define LEVEL_MIN_MEMORY_NS (20 * NSEC_PER_SEC)
+#define LEVEL_PART_MEMORY   0.4
+#define FORGET_BACK_NS	    (600 * NSEC_PER_SEC)
 
 /* Beyond what was observed so far, to see a new finding again. */
 #define NEEDS_ONE_LOOK_S 15
@@ -174,12 +180,15 @@ static bool has_come_back(const struct item *it, double level)
 	return level <= it->finding.first + (1 - BACK_PART) * (it->peak - it->finding.first);
 }
 
-/* Level for as long as it had grown: it was filling up. */
+/* Level for as long as it had grown, or a good part of that: it was filling up. */
 static bool is_level(const struct item *it, uint64_t now_ns)
 {
-	uint64_t grown_ns = (uint64_t)(it->finding.horizon_s * (double)NSEC_PER_SEC);
+	double grown_ns = it->finding.horizon_s * (double)NSEC_PER_SEC;
+	double unseen_ns = (double)(now_ns - it->seen_ns);
 
-	return now_ns - it->seen_ns >= MAX(grown_ns, (uint64_t)LEVEL_MIN_NS);
+	if (it->finding.unit == VERDICT_BYTES)
+		return unseen_ns >= fmax(LEVEL_PART_MEMORY * grown_ns, LEVEL_MIN_MEMORY_NS);
+	return unseen_ns >= fmax(grown_ns, LEVEL_MIN_NS);
 }
 
 /* One that the latest look did not show.  False: there is no more to remember. */

@@ -52,6 +52,11 @@ static const struct detect_rules survivor_rules = {
 #define SETTLED_S   40.0
 #define SETTLED_MIN 3
 
+/* So many of a site have run lately, hardly any ended, and they have no timers of their own. */
+#define AT_WORK_PART 0.7
+#define AT_WORK_DIED 0.1
+#define OWN_TIMERS   0.5
+
 /* So much of the growth of goroutines in IO wait is that of the sockets: they are connections. */
 #define CONNECTIONS_PART 0.7
 
@@ -295,6 +300,21 @@ static bool is_of_connections(const struct judging *j, const struct snapshot_sit
 	return rise_since(j->p->sockets_series, d->t[0]) >= CONNECTIONS_PART * d->growth;
 }
 
+/*
+ * Workers of a pool that grows: they wait for work on a channel, are woken by it, and do not end.
+ * Those that are woken by timers of their own are as many as there are timers.
+ */
+static bool is_at_work(const struct judging *j, const struct snapshot_site *s)
+{
+	const struct snapshot_timers *timers = j->p->timers;
+
+	if (s->ran_part < AT_WORK_PART || !pile_waits_inside(s) ||
+	    (double)s->died > AT_WORK_DIED * (double)s->born)
+		return false;
+	return timers && !timers->is_partial &&
+	       (double)timers->total < OWN_TIMERS * (double)s->live;
+}
+
 static void connections_found(struct judging *j, const struct snapshot_site *s,
 			      const struct window_shown *shown)
 {
@@ -409,6 +429,10 @@ static bool judge_growth(struct judging *j, const struct snapshot_site *s)
 	if (ended_late_part(j, s, &shown) > ENDED_LATE_MAX) {
 		j->is_undecided = true;
 		return false;
+	}
+	if (is_at_work(j, s)) {
+		j->at_work = s;
+		return true;
 	}
 	if (is_of_connections(j, s, &shown.d))
 		connections_found(j, s, &shown);

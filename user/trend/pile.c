@@ -67,6 +67,13 @@ static enum wait_kind wait_kind(const char *reason)
 	return WAIT_OTHER;
 }
 
+bool pile_waits_inside(const struct snapshot_site *s)
+{
+	enum wait_kind kind = wait_kind(s->wait_reason);
+
+	return kind == WAIT_CHANNEL || kind == WAIT_LOCK;
+}
+
 static bool is_same_reason(const struct snapshot_site *s)
 {
 	return s->wait_count >= 0 && (double)s->wait_count >= SAME_REASON * (double)s->live;

@@ -18,6 +18,9 @@ struct pile {
 	bool is_spread; /* among others, from all the life of the process before */
 };
 
+/* Whether they wait for each other, on channels or for locks, not for time or the world. */
+bool pile_waits_inside(const struct snapshot_site *s);
+
 /* Whether the goroutines of the site are such a pile. */
 bool pile_judge(const struct snapshot_process *p, const struct snapshot_site *s, struct pile *ret);
 

@@ -43,7 +43,7 @@ static const struct detect_rules heap_rules = {
 
 /* Work explains a rise of so much per rise of the work: in flight grows faster than the rate. */
 #define WORK_RISE_MIN 1.2
-#define WORK_EXPLAINS 1.5
+#define WORK_EXPLAINS 2.0
 /* A slowing rise is no plateau if the work slows as much. */
 #define WORK_STEADY 0.8
 
