@@ -15,10 +15,11 @@ OUT=${OUTPUT:-$HERE/../.output}/goprog
 PROGRAMS=()
 VERSIONS=()
 FLAVOURS=()
+TRIM=()
 
 usage() {
 	cat <<-USAGE
-		usage: build-goprog.sh [-o OUTDIR] [-s SOURCES] [--go VERSION,...] [--flavour FLAVOUR,...] [PROGRAM...]
+		usage: build-goprog.sh [-o OUTDIR] [-s SOURCES] [-t] [--go VERSION,...] [--flavour FLAVOUR,...] [PROGRAM...]
 
 		Builds SOURCES/PROGRAM (default: all) into OUTDIR/VERSION/PROGRAM.FLAVOUR,
 		with the toolchains in the cache (fetch-go.sh; missing ones are fetched).
@@ -26,6 +27,7 @@ usage() {
 
 		-o OUTDIR     default .output/goprog
 		-s SOURCES    folder with the programs; default tests/goprog
+		-t            without the paths of this machine in them (-trimpath)
 		--go          default: the versions of fetch-go.sh --versions
 		--flavour     default: stripped,pie,cgo
 		  plain       symbols and DWARF
@@ -49,6 +51,7 @@ parse_args() {
 		-h | --help) usage; exit 0 ;;
 		-o) OUT=${2:?-o needs a folder}; shift ;;
 		-s) SOURCES=${2:?-s needs a folder}; shift ;;
+		-t) TRIM=(-trimpath) ;;
 		--go) IFS=', ' read -ra versions <<<"${2:?--go needs versions}"; VERSIONS+=("${versions[@]}"); shift ;;
 		--flavour) IFS=', ' read -ra flavours <<<"${2:?--flavour needs flavours}"; FLAVOURS+=("${flavours[@]}"); shift ;;
 		-*) usage >&2; exit 2 ;;
@@ -91,7 +94,7 @@ is_fresh() {
 go_build() {
 	local cgo=$1 out=$2 program=$3
 	shift 3
-	(cd "$SOURCES" && CGO_ENABLED=$cgo nice go build "$@" -o "$out" "./$program")
+	(cd "$SOURCES" && CGO_ENABLED=$cgo nice go build "${TRIM[@]}" "$@" -o "$out" "./$program")
 }
 
 build_flavour() {

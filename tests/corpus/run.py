@@ -7,6 +7,7 @@ import argparse
 import fnmatch
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -37,6 +38,8 @@ def options():
     p.add_argument("--jobs", type=int, default=12, help="cases at once (default %(default)s)")
     p.add_argument("--seconds", type=float, help="instead of each case's own time")
     p.add_argument("--every", default="1/1", metavar="I/N", help="only each Nth case, from the Ith on")
+    p.add_argument("--programs", default=os.path.join(OUTPUT, "corpus-go"), metavar="DIR",
+                   help="where they are built, and run: tapes have the path (default %(default)s)")
     p.add_argument("--gotide", default=os.path.join(OUTPUT, "gotide"))
     p.add_argument("--skip-done", action="store_true", help="leave cases that have a file already")
     mode = p.add_mutually_exclusive_group()
@@ -61,11 +64,14 @@ def cases(opts):
 
 
 def build(chosen, opts):
-    """Builds what is needed; the folder of the programs."""
-    where = os.path.join(OUTPUT, "corpus-go")
+    """Builds what is needed; the folder of the programs.  What they tell of their sources is where
+    these are built, so they are copied there."""
+    where = opts.programs
+    sources = os.path.join(where, "src")
+    shutil.copytree(os.path.join(HERE, "prog"), os.path.join(sources, "prog"), dirs_exist_ok=True)
     for program in sorted({c["program"] for c in chosen}):
         flavours = sorted({c["flavour"] for c in chosen if c["program"] == program})
-        subprocess.run([os.path.join(ROOT, "scripts", "build-goprog.sh"), "-s", HERE, "-o", where,
+        subprocess.run([os.path.join(ROOT, "scripts", "build-goprog.sh"), "-t", "-s", sources, "-o", where,
                         "--go", opts.go, "--flavour", ",".join(flavours), program],
                        stdout=sys.stderr, check=True)
     return os.path.join(where, opts.go)

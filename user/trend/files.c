@@ -22,6 +22,8 @@ static const struct detect_rules files_rules = {
 
 /* So much of the growth is of one kind: that one is named. */
 #define OF_KIND_PART 0.7
+#define OPEN_PART    0.3 /* less of it may be closed by the other side */
+#define ENDING_PART  0.5 /* of the goroutines of a site ended: it is no pile */
 
 struct kind {
 	const char *name;
@@ -83,6 +85,48 @@ static void advise(const struct judging *j, struct finding *f)
 			       (int)j->p->pid);
 }
 
+/* They wait for the network, or they end as others come. */
+static bool is_of_connections(const struct snapshot_site *s)
+{
+	bool is_waiting = s->wait_reason && !strcmp(s->wait_reason, "IO wait");
+
+	return !s->is_system && (is_waiting || (double)s->died >= ENDING_PART * (double)s->born);
+}
+
+/* By how much the goroutines of which each may belong to a connection have become more. */
+static double rise_of_connections(const struct snapshot_process *p, double from_s)
+{
+	double n = 0;
+
+	for (size_t i = 0; i < p->n_sites; i++)
+		if (is_of_connections(&p->sites[i]))
+			n += fmax(0, rise(p->sites[i].live_series, from_s));
+	return n;
+}
+
+/* A goroutine came with each of the sockets, and the other side holds them open. */
+static bool are_connections(const struct judging *j, const struct finding *f,
+			    const struct detect *d)
+{
+	const struct sockets *s = j->p->socket_states;
+
+	return !strcmp(f->what, "sockets") && s &&
+	       s->n[SOCKETS_CLOSE_WAIT] < OPEN_PART * d->growth &&
+	       rise_of_connections(j->p, d->t[0]) >= OF_KIND_PART * d->growth;
+}
+
+/* As many clients as connections: a load, be it that nobody bounds it. */
+static void make_pressure(struct finding *f)
+{
+	f->kind = VERDICT_PRESSURE;
+	f->confidence = 0.6;
+	finding_say(f,
+		    "a goroutine waits for each of the sockets, and the other side has not closed "
+		    "them: these are connections in use");
+	finding_advise(f,
+		       "is the number of clients bounded, and is there a deadline for idle ones?");
+}
+
 void judge_files(struct judging *j)
 {
 	const struct window_query query = { .level = j->p->fds_series, .rules = &files_rules };
@@ -111,5 +155,8 @@ void judge_files(struct judging *j)
 			finding_say(f, "%s: %+.0f, now %.0f", kinds[i].name,
 				    rise(kinds[i].series, shown.d.t[0]), (double)kinds[i].now);
 	say_states(j, f);
-	advise(j, f);
+	if (are_connections(j, f, &shown.d))
+		make_pressure(f);
+	else
+		advise(j, f);
 }

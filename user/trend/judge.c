@@ -27,7 +27,8 @@
  */
 #define LEVEL_MIN_NS	    (60 * NSEC_PER_SEC)
 #define LEVEL_MIN_MEMORY_NS (20 * NSEC_PER_SEC)
-#define LEVEL_PART_MEMORY   0.4
+#define LEVEL_PART_MEMORY   0.33
+#define TOP_PART	    0.03 /* of what it grew: less is no rise */
 #define FORGET_BACK_NS	    (600 * NSEC_PER_SEC)
 
 /* Beyond what was observed so far, to see a new finding again. */
@@ -42,6 +43,8 @@ struct item {
 	uint64_t gopc; /* of its site; 0: none */
 	uint64_t found_ns, seen_ns, back_ns; /* first, last, and since when it is recovered */
 	double peak;
+	double top; /* the level, when it last rose by something worth mentioning: */
+	uint64_t top_ns;
 	enum finding_state state;
 };
 
@@ -162,6 +165,17 @@ static void item_seen(struct item *it, const struct finding *f, uint64_t now_ns)
 		it->state = FINDING_FLAGGED;
 }
 
+/* When it rose last: a detector needs longer to see that it has ended. */
+static void follow_level(struct item *it, double level, uint64_t now_ns)
+{
+	double grown = it->peak - it->finding.first;
+
+	if (it->top_ns && level <= it->top + TOP_PART * grown)
+		return;
+	it->top = level;
+	it->top_ns = now_ns;
+}
+
 static void item_add(struct memory *m, const struct finding *f, uint64_t now_ns)
 {
 	struct item *it = find_item(m, f->kind, gopc_of(f));
@@ -184,7 +198,7 @@ static bool has_come_back(const struct item *it, double level)
 static bool is_level(const struct item *it, uint64_t now_ns)
 {
 	double grown_ns = it->finding.horizon_s * (double)NSEC_PER_SEC;
-	double unseen_ns = (double)(now_ns - it->seen_ns);
+	double unseen_ns = (double)(now_ns - it->top_ns);
 
 	if (it->finding.unit == VERDICT_BYTES)
 		return unseen_ns >= fmax(LEVEL_PART_MEMORY * grown_ns, LEVEL_MIN_MEMORY_NS);
@@ -224,6 +238,7 @@ static void look_at(struct memory *m, const struct snapshot_process *p, const st
 	for (size_t i = 0; i < m->n; i++) {
 		struct item *it = &m->items[i];
 
+		follow_level(it, level_now(p, it), p->now_ns);
 		if (it->seen_ns == p->now_ns || item_unseen(it, p))
 			m->items[kept++] = *it;
 	}
@@ -304,10 +319,10 @@ static void say_state(struct finding *f, const struct snapshot_process *p, const
 		finding_say(f, "it has come back down since");
 	else if (it->state == FINDING_RECOVERED)
 		finding_say(f, "it has levelled off: no growth for %s",
-			    text_duration(w.a, seconds_between(it->seen_ns, p->now_ns)));
+			    text_duration(w.a, seconds_between(it->top_ns, p->now_ns)));
 	else
 		finding_say(f, "no growth for %s, but it has not come back down either",
-			    text_duration(w.a, seconds_between(it->seen_ns, p->now_ns)));
+			    text_duration(w.a, seconds_between(it->top_ns, p->now_ns)));
 }
 
 /* What was found before and is not seen now. */

@@ -46,11 +46,12 @@ static const struct detect_rules survivor_rules = {
 #define OPEN_FOR_S 120.0
 
 /*
- * Where the first goroutines came during the observation and none has ended yet, they may all be
- * about to: requests that wait for half a minute look so.  It is told, and to be confirmed.
+ * Where the first goroutines came during the observation, not long ago, they may all be about to
+ * end: requests that wait for half a minute look so.  It is told, and to be confirmed.
  */
-#define SETTLED_S   40.0
-#define SETTLED_MIN 3
+#define SETTLED_S     40.0
+#define SETTLED_MIN   3
+#define SETTLED_LIVES 2.0 /* the same of those that live for half of the observation */
 
 /* So many of a site have run lately, hardly any ended, and they have no timers of their own. */
 #define AT_WORK_PART 0.7
@@ -225,9 +226,12 @@ static double live_at_start(const struct snapshot_site *s, const struct window_s
 static bool is_early(const struct judging *j, const struct snapshot_site *s)
 {
 	const struct series *live = detect_horizon(s->live_series);
+	double known_s = series_count(live)
+				 ? seconds_between(series_at(live, 0).ts_ns, j->p->now_ns)
+				 : j->observed_s;
 
-	return s->at_attach < SETTLED_MIN && s->died < SETTLED_MIN && series_count(live) &&
-	       seconds_between(series_at(live, 0).ts_ns, j->p->now_ns) < SETTLED_S;
+	return known_s < SETTLED_LIVES * s->lifetime_p99_s ||
+	       (s->at_attach < SETTLED_MIN && known_s < SETTLED_S);
 }
 
 static void leak_found(struct judging *j, const struct snapshot_site *s,

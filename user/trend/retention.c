@@ -43,7 +43,7 @@ static const struct detect_rules heap_rules = {
 
 /* Work explains a rise of so much per rise of the work: in flight grows faster than the rate. */
 #define WORK_RISE_MIN 1.2
-#define WORK_EXPLAINS 2.0
+#define WORK_EXPLAINS 1.5
 /* A slowing rise is no plateau if the work slows as much. */
 #define WORK_STEADY 0.8
 
@@ -81,7 +81,8 @@ static void floor_thirds(const struct detect *d, double *ret_first, double *ret_
 	*ret_last = stats_median(last, third);
 }
 
-static bool is_explained_by_work(const struct judging *j, const struct detect *d)
+/* It rose no more than the work did. */
+static bool is_in_proportion(const struct judging *j, const struct detect *d)
 {
 	double before, after, first, last;
 
@@ -91,6 +92,23 @@ static bool is_explained_by_work(const struct judging *j, const struct detect *d
 	double work = last / first, heap = after / before;
 
 	return work >= WORK_RISE_MIN && heap - 1 <= WORK_EXPLAINS * (work - 1);
+}
+
+/* More is held because more is done, and not because all that was done is kept. */
+static bool is_explained_by_work(const struct judging *j, const struct window_shown *shown)
+{
+	double t[DETECT_POINTS_MAX], v[DETECT_POINTS_MAX];
+	size_t n = detect_points(shown->window.series, shown->window.from_ns, t, v);
+
+	switch (work_fit(work_of(j), t, v, n)) {
+	case WORK_FIT_RATE:
+		return true;
+	case WORK_FIT_SUM:
+		return false;
+	case WORK_FIT_NONE:
+		break;
+	}
+	return is_in_proportion(j, &shown->d);
 }
 
 /* What the heap would be if the work were always the same; false if they have nothing in common. */
@@ -381,7 +399,7 @@ static void judge_rise(struct judging *j, const struct detect_rules *rules)
 		heap_of_leak(j, &shown->d);
 	} else if (is_filling(j, &shown->d)) {
 		j->is_slowing = true;
-	} else if (is_explained_by_work(j, &shown->d) ||
+	} else if (is_explained_by_work(j, shown) ||
 		   (detect_without_work(j, &shown->window, rules, &d) &&
 		    d.state != DETECT_GROWING && d.state != DETECT_TOO_EARLY)) {
 		heap_of_work(j, shown);

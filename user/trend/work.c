@@ -12,6 +12,14 @@
 #define PIECES_MIN     8
 #define CORRELATED_MIN 0.5
 
+/* To tell a rate from its sum it must change by so much, and one fit be so much better. */
+#define FIT_MIN	    5
+#define FIT_CHANGE  1.3
+#define FIT_CLEARLY 1.5
+/* What is kept for a time follows the rate of earlier: up to this part of the window. */
+#define LAGS	 6
+#define LAG_PART 0.3
+
 /* The rate as a step function of time: the latest value at or before t. */
 struct steps {
 	const struct series *s;
@@ -101,6 +109,69 @@ bool work_take_out(const struct series3 *rate, const double *t, double *v, size_
 	for (size_t i = 0; i < n; i++)
 		v[i] -= per_rate * (w[i] - usual);
 	return true;
+}
+
+/* Part of the variance of v that a straight line in x leaves; 1 if x is constant. */
+static double unexplained(const double *x, const double *v, size_t n)
+{
+	double r = stats_pearson(x, v, n);
+
+	/* What falls as x rises is not explained by it. */
+	return isnan(r) || r <= 0 ? 1 : 1 - r * r;
+}
+
+/* The least that a line in the rate of some time before leaves. */
+static double unexplained_by_rate(const struct series *rate, const double *t, const double *v,
+				  size_t n)
+{
+	double w[DETECT_POINTS_MAX], least = 1, span = t[n - 1] - t[0];
+
+	for (unsigned int lag = 0; lag <= LAGS; lag++) {
+		struct steps steps = { .s = rate };
+		double behind = span * LAG_PART * lag / LAGS;
+
+		for (size_t i = 0; i < n; i++)
+			w[i] = step_at(&steps, t[i] - behind);
+		least = fmin(least, unexplained(w, v, n));
+	}
+	return least;
+}
+
+static double unexplained_by_sum(const struct series *rate, const double *t, const double *v,
+				 size_t n)
+{
+	double sum[DETECT_POINTS_MAX], total = 0, before = 0;
+	uint32_t k = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		for (; k < series_count(rate); k++) {
+			const struct series_point p = series_at(rate, k);
+			double at = (double)p.ts_ns / (double)NSEC_PER_SEC;
+
+			if (at > t[i])
+				break;
+			total += k ? p.last * (at - before) : 0;
+			before = at;
+		}
+		sum[i] = total;
+	}
+	return unexplained(sum, v, n);
+}
+
+enum work_fit work_fit(const struct series3 *rate, const double *t, const double *v, size_t n)
+{
+	const struct series *s = detect_horizon(rate);
+	double first, last;
+
+	if (n < FIT_MIN || n > DETECT_POINTS_MAX || !series_count(s) ||
+	    !detect_rate(s, t[0], t[n - 1], &first, &last) || first <= 0 ||
+	    fmax(last / first, first / last) < FIT_CHANGE)
+		return WORK_FIT_NONE;
+	double by_rate = unexplained_by_rate(s, t, v, n), by_sum = unexplained_by_sum(s, t, v, n);
+
+	if (by_rate < by_sum / FIT_CLEARLY)
+		return WORK_FIT_RATE;
+	return by_sum < by_rate / FIT_CLEARLY ? WORK_FIT_SUM : WORK_FIT_NONE;
 }
 
 bool work_split(const struct series3 *live, const struct series3 *births, double from_s,

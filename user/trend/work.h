@@ -19,6 +19,18 @@ bool work_take_out(const struct series3 *rate, const double *t, double *v, size_
 		   double *ret_correlation);
 
 /*
+ * What a level goes with, if the rate has changed: the rate itself, as what is in flight or kept
+ * for a fixed time does; or the sum of all that was done, as what is never let go does.
+ */
+enum work_fit {
+	WORK_FIT_NONE, /* the rate is steady, or neither fits clearly better, or too little is known
+			*/
+	WORK_FIT_RATE,
+	WORK_FIT_SUM,
+};
+enum work_fit work_fit(const struct series3 *rate, const double *t, const double *v, size_t n);
+
+/*
  * Little's law: live = rate x lifetime.  By what factors the three changed from the first to the
  * last third of [from, to] seconds; false if too little is known.
  */
