@@ -226,11 +226,45 @@ static void test_renamed(void **state)
 	compare(&b.before, &b.after, &b.c);
 	check(&b, COMPARE_NOT_FIXED, COMPARE_STILL_THERE);
 	assert_int_equal(b.c.n_leaks, 1);
-	/* without a finding the population tells */
+	/* without a finding the figures tell */
 	b.after.leaks[0].state = FINDING_NEW;
 	rename_text(&b.after.leaks[0].function, "main.elsewhere");
 	compare(&b.before, &b.after, &b.c);
 	check(&b, COMPARE_NOT_FIXED, COMPARE_STILL_THERE);
+	done(&b);
+}
+
+/* Under another name, and without a module, it is known by its go statements. */
+static void test_renamed_program(void **state)
+{
+	struct both b;
+
+	(void)state;
+	run(&b, &server_leaking, &server_leaking);
+	rename_text(&b.after.exe, "/bin/sim-new");
+	compare(&b.before, &b.after, &b.c);
+	check(&b, COMPARE_NOT_FIXED, COMPARE_STILL_THERE);
+	done(&b);
+}
+
+/* More and more requests, each of which ends: there are more of them, and no survivors. */
+static void test_rising_load(void **state)
+{
+	struct server after = server_healthy;
+	struct summary_site *site;
+	struct both b;
+
+	(void)state;
+	after.orders = server_leaking.leaks;
+	run(&b, &server_leaking, &after);
+	site = (struct summary_site *)summary_site(&b.after, "main.site2", "main.site2.func1");
+	assert_non_null(site);
+	assert_true(site->survivors.is_known);
+	site->live.per_min = 200;
+	site->live.per_min_low = 150;
+	site->live.per_min_high = 250;
+	compare(&b.before, &b.after, &b.c);
+	check(&b, COMPARE_FIXED, COMPARE_GONE);
 	done(&b);
 }
 
@@ -241,6 +275,8 @@ static void test_other_program(void **state)
 	(void)state;
 	run(&b, &server_leaking, &server_healthy);
 	rename_text(&b.after.exe, "/bin/other");
+	for (size_t i = 0; i < b.after.n_sites; i++)
+		rename_text(&b.after.sites[i].function, "main.other");
 	compare(&b.before, &b.after, &b.c);
 	assert_int_equal(b.c.outcome, COMPARE_NOT_COMPARABLE);
 	check_says(&b, "different programs: sim (module unknown) and other");
@@ -282,15 +318,16 @@ static void test_too_uncertain(void **state)
 	run(&b, &server_leaking, &after);
 	for (size_t i = 0; i < b.after.n_sites; i++)
 		if (!strcmp(b.after.sites[i].function, "main.site2")) {
+			b.after.sites[i].survivors.is_known = false;
 			b.after.sites[i].live.per_min_low = -150;
 			b.after.sites[i].live.per_min_high = 150;
 		}
 	compare(&b.before, &b.after, &b.c);
 	check(&b, COMPARE_NOT_COMPARABLE, COMPARE_UNKNOWN);
-	check_says(&b, "cannot be told from none");
+	check_says(&b, "not sure");
 	/* a rise that is sure is no chance */
 	for (size_t i = 0; i < b.after.n_sites; i++)
-		b.after.sites[i].live.per_min_low = 1;
+		b.after.sites[i].live.per_min_low = 45;
 	compare(&b.before, &b.after, &b.c);
 	check(&b, COMPARE_NOT_FIXED, COMPARE_LESS);
 	done(&b);
@@ -353,6 +390,8 @@ int main(void)
 		cmocka_unit_test(test_nothing_to_fix),
 		cmocka_unit_test(test_heap),
 		cmocka_unit_test(test_renamed),
+		cmocka_unit_test(test_renamed_program),
+		cmocka_unit_test(test_rising_load),
 		cmocka_unit_test(test_other_program),
 		cmocka_unit_test(test_pile),
 		cmocka_unit_test(test_too_uncertain),

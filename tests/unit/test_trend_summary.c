@@ -40,6 +40,7 @@ static void test_leak(void **state)
 	assert_non_null(site);
 	assert_true(fabs(site->live.per_min - 300) < 10);
 	assert_true(fabs(site->born_per_s - 5) < 0.2);
+	assert_true(fabs(site->survivors.per_min - 300) < 30);
 	assert_null(summary_site(&s, "main.site2", "main.site2.func2"));
 	summary_release(&s);
 }
@@ -82,6 +83,7 @@ static void picture_init(struct picture *pic, size_t n)
 			.live = (int64_t)i,
 			.born = 10,
 			.live_series = &pic->none,
+			.survivor_series = &pic->none,
 		};
 }
 

@@ -45,7 +45,7 @@ static struct summary side(pid_t pid)
 static void fixed_init(struct fixed *f)
 {
 	const struct summary_site serve = {
-		text_serve, text_conn, 311, 1, 126.5, { true, 80, 80, 0, -2, 2 },
+		text_serve, text_conn, 311, 1, 126.5, { true, 80, 80, 0, -2, 2 }, { 0 },
 	};
 
 	memset(f, 0, sizeof(*f));
@@ -72,15 +72,15 @@ static void fixed_init(struct fixed *f)
 	};
 	f->before.n_leaks = 1;
 	f->before_sites[0] = (struct summary_site){
-		text_leak, text_start, 41, 1, 5.02, { true, 11, 612, 300.4, 297.7, 302 },
+		text_leak, text_start, 41, 1, 5.02, { true, 11, 612, 300.4, 297.7, 302 }, { 0 },
 	};
 	f->before_sites[1] = serve;
 	f->after_sites[0] = serve;
 	f->after_sites[1] = (struct summary_site){
-		text_leak, text_start, 44, 1, 5.1, { true, 0, 0, 0, 0, 0 },
+		text_leak, text_start, 44, 1, 5.1, { true, 0, 0, 0, 0, 0 }, { 0 },
 	};
 	f->after_sites[2] = (struct summary_site){
-		text_hostile, text_empty, 1, 1, 0, { true, 3, 3, 0, 0, 0 },
+		text_hostile, text_empty, 1, 1, 0, { true, 3, 3, 0, 0, 0 }, { 0 },
 	};
 	f->before.sites = f->before_sites;
 	f->before.n_sites = 2;

@@ -81,6 +81,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case ARGP_KEY_END:
 		if (!c->after.path)
 			argp_error(state, "which tapes? give that from before and that from after");
+		else if (opts_share_file(c->opts.output, c->before.path, NULL) ||
+			 opts_share_file(c->opts.output, c->after.path, NULL))
+			argp_error(state, "-o would overwrite a tape");
 		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;

@@ -12,6 +12,8 @@
 
 /* The slope is sure to be less than this part of what it was: it is gone. */
 #define GONE_PART 0.2
+/* A slope that may be less than this part of it says nothing, unless it is found, too. */
+#define SURE_PART 0.1
 /* And as long as this part of it is left, nothing has changed. */
 #define STILL_PART 0.5
 
@@ -27,6 +29,9 @@
 #define BORN_MIN   0.001 /* per second, at the go statement itself */
 #define BIRTHS_MIN 0.1
 #define BYTES_MIN  1024.0
+
+/* So many of their go statements do two builds of one program have in common. */
+#define COMMON_PART 0.5
 
 /* Both sides of a comparison. */
 struct sides {
@@ -141,6 +146,24 @@ static const struct summary_site *same_site(const struct sides *s, const struct 
 	return compare_site(s->before, s->after, l->function, l->start_function);
 }
 
+/*
+ * The population, and its growth or that of the survivors, whichever is less: a leak raises both,
+ * and more traffic the population only.
+ */
+static struct summary_trend growth_of(const struct summary_site *site)
+{
+	const struct summary_trend *s = &site->survivors;
+	struct summary_trend ret = site->live;
+
+	if (!s->is_known || (ret.is_known && s->per_min_high >= ret.per_min_high))
+		return ret;
+	ret.is_known = true;
+	ret.per_min = s->per_min;
+	ret.per_min_low = s->per_min_low;
+	ret.per_min_high = s->per_min_high;
+	return ret;
+}
+
 static struct summary_trend now_of(const struct sides *s, const struct summary_leak *l)
 {
 	if (l->kind != VERDICT_GOROUTINE_LEAK)
@@ -148,7 +171,7 @@ static struct summary_trend now_of(const struct sides *s, const struct summary_l
 	const struct summary_site *site = same_site(s, l);
 
 	/* No goroutine of it was there, nor came: unless there was no room to say so. */
-	return site ? site->live : (struct summary_trend){ .is_known = !s->after->is_cut };
+	return site ? growth_of(site) : (struct summary_trend){ .is_known = !s->after->is_cut };
 }
 
 /* ---- work ---- */
@@ -295,11 +318,11 @@ static void judge_slope(const struct sides *s, struct compare_leak *c)
 		    "%s/min before, %s/min after (90%% sure: %s to %s), and the second is "
 		    "warming up still: observe for %s",
 		    f.a, f.b, f.c, f.d, text_duration(f.e, s->after->needs_s));
-	else if (now->per_min_low <= 0)
+	else if (per_work(c, now->per_min_low) < SURE_PART * was)
 		say(c, COMPARE_UNKNOWN,
-		    "%s/min before; after it cannot be told from none, nor from a part of it "
-		    "(90%% sure: %s to %s): observe for longer",
-		    f.a, f.c, f.d);
+		    "%s/min before, %s/min after, which is not sure (90%% sure: %s to %s): "
+		    "observe for longer",
+		    f.a, f.b, f.c, f.d);
 	else
 		say(c,
 		    per_work(c, now->per_min) >= STILL_PART * was ? COMPARE_STILL_THERE
@@ -376,20 +399,32 @@ static void sort(struct compare *c)
 	}
 }
 
-/* A rename alone, or another module path alone, does not make another program. */
-static bool is_other_program(const struct summary *a, const struct summary *b)
-{
-	bool are_known = *a->module && *b->module;
-
-	if (!strcmp(text_base_name(*a->exe ? a->exe : a->comm),
-		    text_base_name(*b->exe ? b->exe : b->comm)))
-		return false;
-	return !are_known || strcmp(a->module, b->module) != 0;
-}
-
 static const char *program(const struct summary *s)
 {
 	return text_base_name(*s->exe ? s->exe : s->comm);
+}
+
+/* Whether most of the go statements that either was seen to have are those of both. */
+static bool have_much_in_common(const struct summary *a, const struct summary *b)
+{
+	size_t common = 0;
+
+	for (size_t i = 0; i < a->n_sites; i++)
+		common += summary_site(b, a->sites[i].function, a->sites[i].start_function) != NULL;
+	return common && COMMON_PART * (double)(a->n_sites + b->n_sites - common) <= (double)common;
+}
+
+/*
+ * A rename alone, or another module path alone, does not make another program.  What was not built
+ * as a module is known by what it does.
+ */
+static bool is_other_program(const struct summary *a, const struct summary *b)
+{
+	if (!strcmp(program(a), program(b)))
+		return false;
+	if (*a->module && *b->module)
+		return strcmp(a->module, b->module) != 0;
+	return !have_much_in_common(a, b);
 }
 
 static void conclude_without(const struct sides *s, struct compare *ret)

@@ -35,7 +35,10 @@ struct compare_leak {
 	enum compare_fate fate;
 	const struct summary_leak *before; /* NULL: new */
 	const struct summary_leak *after; /* NULL: there is no such finding any more */
-	/* What leaked, its population or level in the second; not known if it is new. */
+	/*
+	 * What leaked, its population or level in the second; of goroutines the growth is that of
+	 * survivors, if that is less.  Not known if it is new.
+	 */
 	struct summary_trend now;
 	/*
 	 * Work done in the second for one unit in the first, by the measure that says most of it,

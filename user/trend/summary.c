@@ -172,11 +172,19 @@ static int by_size(const void *pa, const void *pb)
 }
 
 /* One that had neither births nor deaths has no series: it stands still. */
+static bool is_still(const struct snapshot_site *s)
+{
+	return !series_count(&s->live_series->h[SERIES_NEAR]);
+}
+
 static struct summary_trend live_of(const struct snapshot_site *s)
 {
-	if (!series_count(&s->live_series->h[SERIES_NEAR]))
-		return constant((double)s->live);
-	return trend_of(s->live_series);
+	return is_still(s) ? constant((double)s->live) : trend_of(s->live_series);
+}
+
+static struct summary_trend survivors_of(const struct snapshot_site *s)
+{
+	return is_still(s) ? constant((double)s->survivors) : trend_of(s->survivor_series);
 }
 
 /* Slopes of parts add up, and their intervals at most so. */
@@ -202,7 +210,7 @@ const struct summary_site *summary_site(const struct summary *s, const char *fun
 
 static int add_site(struct summary *ret, const struct snapshot_site *s)
 {
-	const struct summary_trend live = live_of(s);
+	const struct summary_trend live = live_of(s), survivors = survivors_of(s);
 	/* found in what is ours to change */
 	struct summary_site *same =
 		(struct summary_site *)summary_site(ret, s->function, s->start_function);
@@ -210,6 +218,7 @@ static int add_site(struct summary *ret, const struct snapshot_site *s)
 
 	if (same) {
 		trend_add(&same->live, &live);
+		trend_add(&same->survivors, &survivors);
 		same->born_per_s += born_per_s;
 		same->statements++;
 		return 0;
@@ -226,6 +235,7 @@ static int add_site(struct summary *ret, const struct snapshot_site *s)
 	to->statements = 1;
 	to->born_per_s = born_per_s;
 	to->live = live;
+	to->survivors = survivors;
 	return err;
 }
 

@@ -45,6 +45,7 @@ struct summary_site {
 	size_t statements; /* that are taken together */
 	double born_per_s;
 	struct summary_trend live;
+	struct summary_trend survivors; /* those that have outlived the ones that end */
 };
 
 /* Memory in use that was allocated in one function, if it grew. */
