@@ -259,6 +259,128 @@ struct wire_span_site {
 };
 _Static_assert(sizeof(struct wire_span_site) == 376, "wire_span_site");
 
+/*
+ * ---- map "cgo_states": slot -> struct wire_cgo_state; mapped into user space ----
+ *
+ * Blocks that the C allocator of a process hands out and takes back.
+ */
+
+/* Functions of the allocator, by what their arguments mean. */
+enum wire_cgo_fn {
+	WIRE_CGO_EXIT = 0, /* a return of any of them, or a jump that ends it */
+	WIRE_CGO_MALLOC = 1, /* size */
+	WIRE_CGO_CALLOC = 2, /* count, size */
+	WIRE_CGO_REALLOC = 3, /* block, size */
+	WIRE_CGO_REALLOCARRAY = 4, /* block, count, size */
+	WIRE_CGO_MEMALIGN = 5, /* alignment, size */
+	WIRE_CGO_ALIGNED_ALLOC = 6, /* alignment, size */
+	WIRE_CGO_POSIX_MEMALIGN = 7, /* where the block's address goes, alignment, size */
+	WIRE_CGO_VALLOC = 8, /* size */
+	WIRE_CGO_PVALLOC = 9, /* size */
+	WIRE_CGO_FREE = 10, /* block */
+	WIRE_CGO_EXIT_EARLY = 11, /* where the result is known before the return */
+	WIRE_CGO_FN_MAX = 12,
+};
+
+/*
+ * A probe's cookie: the function, and the bytes from the stack pointer to the return address.  Of
+ * an exit besides: the register that holds the result, or WIRE_CGO_NULL; what is to be added to
+ * that; the condition, 1 + the processor's number, on which it is an exit (0: always).
+ */
+#define WIRE_CGO_COOKIE(fn, ret_off) ((__u64)(__u16)(ret_off) << 32 | (fn))
+#define WIRE_CGO_COOKIE_EXIT(fn, ret_off, reg, add, cond)                                     \
+	(WIRE_CGO_COOKIE(fn, ret_off) | (__u64)(__u16)(add) << 48 | (__u64)(__u8)(reg) << 8 | \
+	 (__u64)(__u8)(cond) << 16)
+#define WIRE_CGO_COOKIE_FN(cookie)   ((__u32)(cookie)&0xff)
+#define WIRE_CGO_COOKIE_OFF(cookie)  ((__u16)((cookie) >> 32))
+#define WIRE_CGO_COOKIE_REG(cookie)  ((__u8)((cookie) >> 8))
+#define WIRE_CGO_COOKIE_COND(cookie) ((__u8)((cookie) >> 16))
+#define WIRE_CGO_COOKIE_ADD(cookie)  ((__s16)((cookie) >> 48))
+#define WIRE_CGO_NULL		     16
+
+/* Blocks of this size and more are always kept. */
+#define WIRE_CGO_LARGE 65536
+
+struct wire_cgo_state {
+	/* Written by user space ... */
+	__u64 is_on; /* once all probes are in */
+	__s64 tls_g; /* offset of the running g from the thread pointer; 0: not known */
+	__u16 g_m; /* offsets within runtime.g and runtime.m, or WIRE_NO_FIELD */
+	__u16 g_sched_sp;
+	__u16 g_sched_bp;
+	__u16 m_curg;
+	/* A smaller block is kept with probability size / period; a power of two, at most 2^20. */
+	__u32 period;
+	__u32 pad0;
+	/* ... and by the kernel.  Hits: */
+	__u64 hits[16]; /* by enum wire_cgo_fn */
+	/*
+	 * Every hit of a function that is no exit and not FREE adds one to exactly one of nested,
+	 * zero and begun; every one begun in the end to one of kept, sampled_out, blocks_full,
+	 * failed and unmatched, unless it goes on.
+	 */
+	__u64 nested; /* called by another function of the allocator */
+	__u64 zero; /* for no bytes */
+	__u64 begun;
+	__u64 kept;
+	__u64 kept_large; /* of them, those that are always kept */
+	__u64 sampled_out;
+	__u64 blocks_full; /* missing from all sums, since the map "cgo_blocks" was full */
+	__u64 blocks_full_bytes; /* what they stand for */
+	__u64 failed; /* no memory */
+	__u64 unmatched; /* whose end was not seen */
+	__u64 sites_full; /* kept under stack 0, since the map "cgo_sites" was full */
+	__u64 freed; /* of those kept, by free() or realloc() */
+	__u64 overwritten; /* kept though one at the same address had not been seen to go */
+	__u64 alloc_bytes; /* of all blocks that were handed out, kept or not */
+	__u64 no_go; /* kept without a goroutine's stack */
+	__u64 pad[5];
+};
+_Static_assert(sizeof(struct wire_cgo_state) == 320, "wire_cgo_state");
+
+/* ---- map "cgo_blocks": struct wire_span_key -> struct wire_cgo_block; kept and in use ---- */
+
+struct wire_cgo_block {
+	__u64 stack;
+	__u64 size;
+	__u32 period; /* it was kept with probability size / period; 0: for certain */
+	__u32 pad;
+};
+_Static_assert(sizeof(struct wire_cgo_block) == 24, "wire_cgo_block");
+
+/* ---- map "cgo_sites": struct wire_span_site_key -> struct wire_cgo_site ---- */
+
+/* A block kept with probability p stands for 1 / p blocks of its size. */
+#define WIRE_CGO_UNIT	       1024 /* what a block counts that stands for itself */
+#define WIRE_CGO_VARIANCE_UNIT 256 /* bytes squared */
+
+struct wire_cgo_count {
+	__u64 allocs, frees; /* blocks kept, and those of them that were freed */
+	__u64 alloc_units, free_units; /* what they stand for, in parts of WIRE_CGO_UNIT */
+	__u64 alloc_bytes, free_bytes;
+	__u64 variance; /* of alloc_bytes - free_bytes, in WIRE_CGO_VARIANCE_UNIT */
+};
+_Static_assert(sizeof(struct wire_cgo_count) == 56, "wire_cgo_count");
+
+#define WIRE_CGO_C_DEPTH  8
+#define WIRE_CGO_GO_DEPTH 24
+
+struct wire_cgo_stack {
+	__u16 c_depth; /* valid entries of c_pc */
+	__u16 go_depth; /* ... and of go_pc */
+	__u32 is_cut; /* the goroutine's stack is deeper */
+	__u64 c_pc[WIRE_CGO_C_DEPTH]; /* return addresses, innermost first */
+	__u64 go_pc[WIRE_CGO_GO_DEPTH];
+};
+_Static_assert(sizeof(struct wire_cgo_stack) == 264, "wire_cgo_stack");
+
+struct wire_cgo_site {
+	struct wire_cgo_count large; /* of WIRE_CGO_LARGE and more: exact */
+	struct wire_cgo_count small;
+	struct wire_cgo_stack stack;
+};
+_Static_assert(sizeof(struct wire_cgo_site) == 376, "wire_cgo_site");
+
 /* ---- ring records ---- */
 
 enum wire_kind {

@@ -10,7 +10,7 @@ set -euo pipefail
 
 HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 SOURCES=$HERE/../tests/goprog
-ALL_FLAVOURS=(plain stripped strip-s pie noprofile cgo cgopie)
+ALL_FLAVOURS=(plain stripped strip-s pie noprofile cgo cgopie cgoplain cgostatic)
 OUT=${OUTPUT:-$HERE/../.output}/goprog
 PROGRAMS=()
 VERSIONS=()
@@ -35,7 +35,9 @@ usage() {
 		  noprofile   stripped, with the tag noprofile
 		  cgo         CGO_ENABLED=1, linked by gcc, stripped
 		  cgopie      both
-		The program cgo is built in the cgo flavours only.
+		  cgoplain    cgo, with symbols and DWARF
+		  cgostatic   cgoplain, linked with -static
+		The programs cgo and cmem are built in the cgo flavours only.
 	USAGE
 }
 
@@ -103,6 +105,9 @@ build_flavour() {
 	noprofile) go_build 0 "$out" "$program" -ldflags '-s -w' -tags noprofile ;;
 	cgo) go_build 1 "$out" "$program" -ldflags '-s -w -linkmode external' ;;
 	cgopie) go_build 1 "$out" "$program" -ldflags '-s -w -linkmode external' -buildmode=pie ;;
+	cgoplain) go_build 1 "$out" "$program" -ldflags '-linkmode external' ;;
+	cgostatic) go_build 1 "$out" "$program" -tags netgo,osusergo \
+		-ldflags '-linkmode external -extldflags -static' ;;
 	esac
 }
 
@@ -110,8 +115,8 @@ build_one() {
 	local version=$1 program=$2 flavour=$3 out=$OUT/$1/$2.$3
 
 	case $program.$flavour in
-	cgo.cgo*) ;;
-	cgo.*) return ;;
+	cgo.cgo* | cmem.cgo*) ;;
+	cgo.* | cmem.*) return ;;
 	esac
 	is_fresh "$out" "$program" && return
 	echo "  GO $version  $program.$flavour"

@@ -46,7 +46,7 @@ struct session {
 	struct ring *ring;
 	struct model *model;
 	struct judge *judge;
-	uint64_t looked_ns; /* when it last looked */
+	uint64_t look_at_ns; /* when it looks again */
 	struct watch watch;
 	struct spawn spawn;
 	struct gap gap; /* between the last two ticks */
@@ -352,12 +352,13 @@ static void look(struct session *s, uint64_t now_ns)
 	struct snapshot *snap = NULL;
 	int err;
 
-	if (now_ns < s->looked_ns + JUDGE_INTERVAL_NS)
+	if (now_ns < s->look_at_ns)
 		return;
-	s->looked_ns = now_ns;
 	err = model_snapshot(s->model, now_ns, &snap);
-	if (!err)
+	if (!err) {
+		s->look_at_ns = now_ns + judge_interval_ns(snap);
 		err = judge_look(s->judge, snap);
+	}
 	if (err)
 		log_debug("verdicts: %s", strerror(-err));
 	snapshot_free(snap);
@@ -550,25 +551,6 @@ static double census_interval(const struct session *s)
 	return interval_s < 0 ? 0 : interval_s > 0 ? interval_s : TALLY_INTERVAL_S;
 }
 
-static int open_tape(struct session *s)
-{
-	const char *path = s->opts->tape;
-	int err = path ? record_open(path, s->proc_root, s->model, &s->record) : 0;
-
-	return err ? log_err(err, "%s: cannot write", path) : 0;
-}
-
-/* What is said of its errors; one of before stands. */
-static int close_tape(struct session *s, int before)
-{
-	int err = record_close(TAKE_PTR(s->record));
-
-	if (!err)
-		return before;
-	(void)log_err(err, "%s: not everything could be written", s->opts->tape);
-	return before ? before : err;
-}
-
 static int start_watch(struct session *s)
 {
 	_cleanup_(cleanup_asked) asked_vec asked = { 0 };
@@ -583,8 +565,8 @@ static int start_watch(struct session *s)
 		err = model_new(&(struct model_opts){ 0 }, &s->model);
 	if (!err)
 		err = judge_new(&s->judge);
-	if (!err)
-		err = open_tape(s);
+	if (!err && s->opts->tape)
+		err = record_open(s->opts->tape, s->proc_root, s->model, &s->record);
 	if (!err)
 		err = watch_init(&s->watch, &(struct watch_opts){
 						    .probe = s->probe,
@@ -724,9 +706,10 @@ int session_run(const struct session_opts *opts)
 	if (!err)
 		err = catch_signals(&s);
 	err = err ? log_err(err, "cannot make an event loop") : run(&s);
-	err = close_tape(&s, err);
+	int tape_err = record_close(s.record);
+
 	teardown(&s);
-	return err;
+	return err ? err : tape_err;
 }
 
 /* ---- from a tape ---- */

@@ -31,7 +31,7 @@ def main():
     busies = {f"busy go{v}": lib.Program(lib.program_path("busy", v, "stripped"))
               for v in VERSIONS}
     progs = {**leaks, **busies}
-    status, out, err = lib.gotide("report", "--for", "30s", "--park", "off", "-j",
+    status, out, err = lib.gotide("report", "--for", "60s", "--park", "off", "-j",
                                   *(str(p.pid) for p in progs.values()))
     got = lib.reports(out)
     lib.equal(status, 3, f"status ({err})")

@@ -244,6 +244,7 @@ static void test_marks(void **state)
 	assert_int_equal(snap.heap_live_bytes, -1);
 	picture_free(&snap);
 	mark(p, 1001 * S, 100);
+	assert_int_equal(process_tick(p, 1001 * S + 1), 0);
 	mark(p, 1002 * S, 200);
 	/* the third mark's record was lost, its figures are in the counters */
 	st.streamed[WIRE_HOOK_MARK_END] = 2;
@@ -255,6 +256,29 @@ static void test_marks(void **state)
 	assert_int_equal(snap.heap_live_bytes, 300);
 	assert_int_equal(snap.gc_seen, 3);
 	assert_int_equal(series_count(&snap.heap_live_series->h[SERIES_NEAR]), 3);
+	picture_free(&snap);
+	process_free(p);
+}
+
+/* Marks of one tick: the least, the most and the last of them are kept, at the time of the last. */
+static void test_many_marks(void **state)
+{
+	struct process *p = new_process(10);
+	struct snapshot_process snap;
+
+	(void)state;
+	mark(p, 1001 * S, 500);
+	mark(p, 1001 * S + 2, 100);
+	mark(p, 1001 * S + 1, 50); /* late: not believed */
+	mark(p, 1001 * S + 3, 200);
+	assert_int_equal(process_tick(p, 1002 * S), 0);
+	picture(p, &snap);
+	assert_int_equal(snap.heap_live_bytes, 200);
+	assert_int_equal(snap.gc_seen, 4);
+	assert_int_equal(series_count(&snap.heap_live_series->h[SERIES_NEAR]), 1);
+	struct series_point at = series_at(&snap.heap_live_series->h[SERIES_NEAR], 0);
+
+	assert_true(at.min == 100 && at.max == 500 && at.last == 200);
 	picture_free(&snap);
 	process_free(p);
 }
@@ -485,6 +509,7 @@ int main(void)
 		cmocka_unit_test(test_reasons),
 		cmocka_unit_test(test_books_of_the_stream),
 		cmocka_unit_test(test_marks),
+		cmocka_unit_test(test_many_marks),
 		cmocka_unit_test(test_marks_of_the_account),
 		cmocka_unit_test(test_no_gc_in_its_life),
 		cmocka_unit_test(test_off_heap),

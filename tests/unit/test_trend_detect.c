@@ -180,6 +180,23 @@ static void test_points_and_rate(void **state)
 	series3_release(&s);
 }
 
+/* Of those that hold all of it the one with the finest points: of 70 seconds not three of 32. */
+static void test_horizon_of_small_series(void **state)
+{
+	struct series3 s;
+
+	(void)state;
+	series3_init_small(&s);
+	for (int i = 0; i < 4000; i++) {
+		assert_int_equal(series3_add(&s, (uint64_t)(100 + i) * NSEC_PER_SEC, i), 0);
+		const struct series *h = detect_horizon(&s);
+
+		assert_true(series_at(h, 0).min == 0);
+		assert_true(series_count(h) >= 32 || i < 63);
+	}
+	series3_release(&s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -188,6 +205,7 @@ int main(void)
 		cmocka_unit_test(test_figures),
 		cmocka_unit_test(test_horizon_spans_the_observation),
 		cmocka_unit_test(test_points_and_rate),
+		cmocka_unit_test(test_horizon_of_small_series),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -39,6 +39,21 @@ void pack_uvarint(struct pack *p, uint64_t v)
 	pack_bytes(p, buf, n);
 }
 
+void pack_double(struct pack *p, double v)
+{
+	pack_bytes(p, &v, sizeof(v));
+}
+
+double bytes_double(struct bytes *b)
+{
+	const uint8_t *p = bytes_take(b, sizeof(double));
+	double v = 0;
+
+	if (p)
+		memcpy(&v, p, sizeof(v));
+	return v;
+}
+
 /* 0, -1, 1, -2, 2, ... as 0, 1, 2, 3, 4, ... */
 void pack_svarint(struct pack *p, int64_t v)
 {

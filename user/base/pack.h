@@ -35,8 +35,10 @@ static inline void pack_release(struct pack *p)
 void pack_bytes(struct pack *p, const void *data, size_t n);
 void pack_u32(struct pack *p, uint32_t v); /* little-endian */
 void pack_uvarint(struct pack *p, uint64_t v); /* as bytes_uvarint() */
+void pack_double(struct pack *p, double v);
 /* Small numbers of either sign in few bytes. */
 void pack_svarint(struct pack *p, int64_t v);
 int64_t bytes_svarint(struct bytes *b);
+double bytes_double(struct bytes *b);
 
 #endif

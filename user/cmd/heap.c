@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * gotide heap: where the memory of a process is now: the account of the whole, the heap by
- * allocation site, the timers.  Nothing is attached, memory is read; --spans is another matter.
+ * allocation site, the timers.  Nothing is attached, memory is read; --spans and --cgo are another
+ * matter.
  */
 #include "view/heap.h"
 
@@ -13,6 +14,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "cmd/cmd.h"
+#include "cmd/heapcgo.h"
 #include "cmd/heapspans.h"
 #include "cmd/opts.h"
 #include "cmd/process.h"
@@ -29,6 +31,7 @@ enum {
 	KEY_SVG,
 	KEY_BASE,
 	KEY_SPANS,
+	KEY_CGO,
 	KEY_FOR,
 };
 
@@ -36,7 +39,7 @@ static const char *const base_types[BASELINE_VALUES] = { "inuse_objects", "inuse
 
 struct heap_cmd {
 	struct opts opts; /* first: what parses them is given the whole */
-	bool is_folded, is_spans;
+	bool is_folded, is_spans, is_cgo;
 	const char *pprof, *svg, *base_name; /* files */
 	struct target target;
 	struct symbols *symbols;
@@ -78,8 +81,12 @@ static error_t parse_end(const struct heap_cmd *c, struct argp_state *state)
 		argp_error(state, "--json and --folded exclude each other");
 	else if (c->is_spans && c->base_name)
 		argp_error(state, "--spans and --base exclude each other");
-	else if (c->opts.for_s > 0 && !c->is_spans)
-		argp_error(state, "--for is for --spans: without it nothing takes time");
+	else if (c->is_cgo && (c->base_name || c->is_spans))
+		argp_error(state, "--cgo and %s exclude each other",
+			   c->is_spans ? "--spans" : "--base");
+	else if (c->opts.for_s > 0 && !c->is_spans && !c->is_cgo)
+		argp_error(state,
+			   "--for is for --spans and --cgo: without them nothing takes time");
 	return 0;
 }
 
@@ -106,6 +113,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case KEY_SPANS:
 		c->is_spans = true;
 		return 0;
+	case KEY_CGO:
+		c->is_cgo = true;
+		return 0;
 	case KEY_FOR:
 		if (text_parse_duration(arg, &c->opts.for_s))
 			argp_error(state, "--for: '%s' is no duration such as 30s, 5m, 2h", arg);
@@ -122,7 +132,12 @@ static const struct argp_option options[] = {
 	  "Show what has grown since FILE, a heap profile that --pprof wrote, or that the program "
 	  "gave at /debug/pprof/heap",
 	  1 },
-	{ "for", KEY_FOR, "DURATION", 0, "With --spans: watch for DURATION (default 10s)", 2 },
+	{ "for", KEY_FOR, "DURATION", 0, "With --spans or --cgo: watch for DURATION (default 10s)",
+	  2 },
+	{ "cgo", KEY_CGO, NULL, 0,
+	  "Probe the C allocator of a cgo program, and show by C and Go callers what was taken from "
+	  "it meanwhile and not given back",
+	  2 },
 	{ "spans", KEY_SPANS, NULL, 0,
 	  "Probe the heap while it hands out and takes back memory, and show by allocation site "
 	  "what was allocated meanwhile and is still in use; for programs that keep no profile",
@@ -147,13 +162,14 @@ static const struct argp argp = {
 	.doc = "Show where the memory of a process is now: live heap, garbage, free, stacks, what "
 	       "is outside the Go runtime; the heap in use by allocation site, from the profile "
 	       "that the runtime keeps; the timers that are set.  The process is not stopped and "
-	       "no probe is attached, except with --spans.\v"
+	       "no probe is attached, except with --spans and --cgo.\v"
 	       "Exit status: 0 done, 1 failed, 2 usage.\n\n"
 	       "Examples:\n"
 	       "  gotide heap shop\n"
 	       "  gotide heap --pprof before.pb.gz shop\n"
 	       "  gotide heap --base before.pb.gz shop\n"
 	       "  gotide heap --spans --for 1m shop\n"
+	       "  gotide heap --cgo --for 1m shop\n"
 	       "  gotide heap -j shop | jq 'select(.type == \"site\")' | head\n",
 };
 
@@ -392,6 +408,22 @@ static int run_spans(struct heap_cmd *c)
 	return heap_spans_show(&spans);
 }
 
+static int run_cgo(struct heap_cmd *c)
+{
+	struct heap_cgo cgo = {
+		.opts = &c->opts,
+		.target = &c->target,
+		.pprof = c->pprof,
+		.svg = c->svg,
+		.is_folded = c->is_folded,
+		.is_quiet = is_quiet(c),
+	};
+
+	if (c->opts.for_s <= 0)
+		c->opts.for_s = HEAP_SPANS_FOR_S;
+	return heap_cgo_show(&cgo);
+}
+
 static int run_memory(struct heap_cmd *c)
 {
 	const char *lacks = process_lacks(&c->target);
@@ -420,7 +452,7 @@ static int heap_run(int argc, char **argv)
 	if (read_base(&c) || process_open(&c.opts, &c.target) || opts_open_output(&c.opts))
 		return CMD_FAILED;
 	check_base(&c);
-	err = c.is_spans ? run_spans(&c) : run_memory(&c);
+	err = c.is_spans ? run_spans(&c) : c.is_cgo ? run_cgo(&c) : run_memory(&c);
 	return opts_close_output(&c.opts, err ? CMD_FAILED : CMD_OK);
 }
 

@@ -166,11 +166,16 @@ int tape_close(struct tape_writer *w)
 
 /* ---- reading ---- */
 
+struct buffer {
+	uint8_t *data; /* owned */
+	size_t size;
+};
+
 struct tape_reader {
 	FILE *f;
 	int state; /* 1 while there may be more; else what tape_next() returns */
 	struct bytes frame; /* what is left of it */
-	uint8_t *stored, *records; /* STORED_MAX and the mark; TAPE_FRAME_MAX and one more */
+	struct buffer stored, records; /* of one frame; grown as needed */
 	z_stream z;
 };
 
@@ -207,9 +212,7 @@ int tape_open(int fd, struct tape_reader **ret)
 	if (!r)
 		return -ENOMEM;
 	r->state = 1;
-	r->stored = malloc(STORED_MAX + sizeof(flush_mark));
-	r->records = malloc(TAPE_FRAME_MAX + 1);
-	int err = inflateInit2(&r->z, -MAX_WBITS) == Z_OK && r->stored && r->records ? 0 : -ENOMEM;
+	int err = inflateInit2(&r->z, -MAX_WBITS) == Z_OK ? 0 : -ENOMEM;
 
 	r->f = err ? NULL : fdopen(owned, "r");
 	if (r->f) {
@@ -233,22 +236,34 @@ void tape_reader_free(struct tape_reader *r)
 	if (r->f)
 		fclose(r->f);
 	(void)inflateEnd(&r->z); /* as above */
-	free(r->stored);
-	free(r->records);
+	free(r->stored.data);
+	free(r->records.data);
 	free(r);
+}
+
+static int grow(struct buffer *b, size_t size)
+{
+	if (size <= b->size)
+		return 0;
+	uint8_t *data = realloc(b->data, size);
+
+	if (!data)
+		return -ENOMEM;
+	*b = (struct buffer){ data, size };
+	return 0;
 }
 
 static int inflate_frame(struct tape_reader *r, uint32_t stored, uint32_t size)
 {
-	memcpy(r->stored + stored, flush_mark, sizeof(flush_mark));
-	r->z.next_in = r->stored;
+	memcpy(r->stored.data + stored, flush_mark, sizeof(flush_mark));
+	r->z.next_in = r->stored.data;
 	r->z.avail_in = stored + sizeof(flush_mark);
-	r->z.next_out = r->records;
+	r->z.next_out = r->records.data;
 	/* With room to spare, or it would stop before it has seen the mark. */
 	r->z.avail_out = size + 1;
 	if (inflate(&r->z, Z_SYNC_FLUSH) != Z_OK || r->z.avail_out != 1 || r->z.avail_in)
 		return -EBADMSG;
-	r->frame = bytes_of(r->records, size);
+	r->frame = bytes_of(r->records.data, size);
 	return 1;
 }
 
@@ -261,10 +276,13 @@ static int next_frame(struct tape_reader *r)
 		return n;
 	if (head[0] > STORED_MAX || !head[1] || head[1] > TAPE_FRAME_MAX)
 		return -EBADMSG;
-	n = read_exactly(r, r->stored, head[0]);
+	/* Room for the mark, and for one byte that should not come. */
+	if (grow(&r->stored, head[0] + sizeof(flush_mark)) || grow(&r->records, head[1] + 1))
+		return -ENOMEM;
+	n = read_exactly(r, r->stored.data, head[0]);
 	if (n != 1)
 		return n ? n : -ENODATA;
-	if (crc32(0, r->stored, head[0]) != head[2])
+	if (crc32(0, r->stored.data, head[0]) != head[2])
 		return -EBADMSG;
 	return inflate_frame(r, head[0], head[1]);
 }

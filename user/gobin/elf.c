@@ -514,6 +514,11 @@ int elf_read(struct elf *e, uint64_t va, void *buf, size_t n)
 	return 0;
 }
 
+int elf_read_file(struct elf *e, uint64_t off, void *buf, size_t n)
+{
+	return header_read(e, off, buf, n);
+}
+
 int elf_file_offset(const struct elf *e, uint64_t va, uint64_t *ret)
 {
 	const struct elf_segment *s = segment_at(e, va);

@@ -57,6 +57,9 @@ const struct elf_section *elf_section(const struct elf *e, const char *name);
  */
 int elf_read(struct elf *e, uint64_t va, void *buf, size_t n) _must_check_;
 
+/* The same of what no segment loads: n bytes at a file offset.  -EBADMSG past the file's end. */
+int elf_read_file(struct elf *e, uint64_t off, void *buf, size_t n) _must_check_;
+
 /* The pointer stored at va, with R_*_RELATIVE applied in a PIE. */
 int elf_read_ptr(struct elf *e, uint64_t va, uint64_t *ret) _must_check_;
 

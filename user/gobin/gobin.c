@@ -400,6 +400,11 @@ int gobin_sp_delta(struct gobin *b, uint64_t pc, int32_t *ret)
 	return pclntab_sp_delta(b->table, pc, ret);
 }
 
+int gobin_tlsg(struct gobin *b, struct tlsg *ret)
+{
+	return tlsg_find(b->elf, b->table, ret);
+}
+
 int gobin_start_function(struct gobin *b, uint64_t va, char *name, size_t size)
 {
 	return wrapper_name(b->elf, b->table, va, name, size);

@@ -13,6 +13,7 @@
 #include "gobin/moduledata.h"
 #include "gobin/offsets.h"
 #include "gobin/pclntab.h"
+#include "gobin/tlsg.h"
 #include "gobin/version.h"
 
 /* Why an executable was refused, or is only partly usable. */
@@ -80,6 +81,9 @@ int gobin_func_at(struct gobin *b, uint64_t pc, struct gofunc *ret, char *name,
 
 /* Bytes from the stack pointer to the return address, as pclntab_sp_delta(). */
 int gobin_sp_delta(struct gobin *b, uint64_t pc, int32_t *ret) _must_check_;
+
+/* Where a thread that runs C keeps its g, as tlsg_find(). */
+int gobin_tlsg(struct gobin *b, struct tlsg *ret) _must_check_;
 
 /* What a goroutine whose startpc is the link-time address va runs, as wrapper_name(). */
 int gobin_start_function(struct gobin *b, uint64_t va, char *name, size_t size) _must_check_;

@@ -204,7 +204,8 @@ int picture_take(struct process *p, uint64_t now_ns, struct snapshot_process *re
 		.is_oom_victim = p->is_oom_victim,
 		.start_ns = p->start_ns,
 		.age_s = p->age_s,
-		.now_ns = p->has_exited && p->exit_ns < now_ns ? p->exit_ns : now_ns,
+		/* A tape may end between the coming of a process and the next tick. */
+		.now_ns = MAX(p->start_ns, p->has_exited ? MIN(p->exit_ns, now_ns) : now_ns),
 		.is_park_watched = p->is_park_watched,
 		.census_torn = p->census_torn,
 		.census_unread = p->census_unread,

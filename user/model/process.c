@@ -450,6 +450,7 @@ static int64_t known_size(uint64_t bytes)
 void process_reading(struct process *p, const struct model_reading *r)
 {
 	memory_readings_take(&p->readings, r->account, r->memory, r->rollup);
+	p->has_new_rollup |= r->rollup != NULL;
 	if (r->account)
 		account_taken(p, r->account);
 	if (r->memory) {
@@ -598,12 +599,25 @@ static int64_t charged(const struct process *p)
 	return p->cgroup_current_bytes < 0 ? -1 : MAX(bytes, 0);
 }
 
+/*
+ * What is outside of Go's heap, where it was looked at.  In between it is carried on by the
+ * account, which does not see huge pages come and go; only a process that cannot be looked at has
+ * no better figure.
+ */
+static int tick_outside(struct process *p, uint64_t now_ns, const struct memory_parts *parts)
+{
+	bool is_due = p->has_new_rollup || !p->readings.has_rollup;
+
+	p->has_new_rollup = false;
+	return is_due ? add_known(&p->outside, now_ns, parts->outside_bytes) : 0;
+}
+
 static int tick_memory(struct process *p, uint64_t now_ns)
 {
 	struct memory_parts parts;
 
 	memory_readings_split(&p->readings, &parts);
-	int err = add_known(&p->outside, now_ns, parts.outside_bytes);
+	int err = tick_outside(p, now_ns, &parts);
 
 	err = err ? err : add_known(&p->held, now_ns, parts.free_held_bytes);
 	err = err ? err : add_known(&p->charged, now_ns, charged(p));

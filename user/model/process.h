@@ -57,6 +57,7 @@ struct process {
 	uint64_t last_mark_ns, marks;
 	struct account account, first_account;
 	struct memory_readings readings;
+	bool has_new_rollup; /* since the last tick */
 	bool has_account, has_new_account; /* the latter since the last tick */
 	uint64_t account_ns; /* tick at which total_alloc was last compared */
 	int64_t tick_alloc_bytes, tick_gc_cycles; /* as of the last tick, -1 unknown */

@@ -47,7 +47,9 @@ uint32_t series_count(const struct series *s)
 
 static struct series_packed *packed_at(const struct series *s, uint32_t i)
 {
-	return &s->points[(s->head + i) % s->capacity];
+	uint32_t at = s->head + i; /* less than twice the capacity */
+
+	return &s->points[at < s->capacity ? at : at - s->capacity];
 }
 
 static uint64_t time_of(const struct series *s, const struct series_packed *p)

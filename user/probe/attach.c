@@ -11,7 +11,8 @@
 
 struct probe_link {
 	int multi; /* descriptor of the link of all hooks, or -1; owned */
-	struct bpf_link *single[WIRE_HOOK_MAX]; /* or one each, or NULL; owned */
+	struct bpf_link **single; /* or one each, some of them NULL; owned */
+	size_t n;
 };
 
 static struct bpf_program *hook_program(struct probe *p, enum wire_hook h)
@@ -38,25 +39,24 @@ static struct bpf_program *plan_program(struct probe *p, const struct plan *plan
 						       : p->skel->progs.hook_any;
 }
 
-/* All hooks in one link; each hit learns from the cookie which one it is. */
-static int multi_attach(struct probe *p, const struct plan *plan, const char *path, pid_t pid,
-			int *ret_fd)
+/* All places in one link; each hit learns from the cookie which one it is. */
+static int multi_attach(struct bpf_program *prog, const struct cgo_place *places, size_t n,
+			const char *path, pid_t pid, int *ret_fd)
 {
-	unsigned long offsets[WIRE_HOOK_MAX];
-	__u64 cookies[WIRE_HOOK_MAX];
+	unsigned long offsets[CGO_PLACES_MAX];
+	__u64 cookies[CGO_PLACES_MAX];
 	LIBBPF_OPTS(bpf_link_create_opts, opts);
 
-	for (size_t i = 0; i < plan->n; i++) {
-		offsets[i] = plan->hooks[i].file_off;
-		cookies[i] = plan->hooks[i].hook;
+	for (size_t i = 0; i < n; i++) {
+		offsets[i] = places[i].file_off;
+		cookies[i] = places[i].cookie;
 	}
 	opts.uprobe_multi.path = path;
 	opts.uprobe_multi.offsets = offsets;
 	opts.uprobe_multi.cookies = cookies;
-	opts.uprobe_multi.cnt = (__u32)plan->n;
+	opts.uprobe_multi.cnt = (__u32)n;
 	opts.uprobe_multi.pid = (uint32_t)pid; /* 0: every process */
-	int fd = bpf_link_create(bpf_program__fd(plan_program(p, plan)), 0, BPF_TRACE_UPROBE_MULTI,
-				 &opts);
+	int fd = bpf_link_create(bpf_program__fd(prog), 0, BPF_TRACE_UPROBE_MULTI, &opts);
 
 	if (fd < 0)
 		return fd;
@@ -64,11 +64,22 @@ static int multi_attach(struct probe *p, const struct plan *plan, const char *pa
 	return 0;
 }
 
+static int multi_attach_plan(struct probe *p, const struct plan *plan, const char *path, pid_t pid,
+			     int *ret_fd)
+{
+	struct cgo_place places[WIRE_HOOK_MAX];
+
+	for (size_t i = 0; i < plan->n; i++)
+		places[i] = (struct cgo_place){ .file_off = plan->hooks[i].file_off,
+						.cookie = plan->hooks[i].hook };
+	return multi_attach(plan_program(p, plan), places, plan->n, path, pid, ret_fd);
+}
+
 /* A perf event's pid would be one thread: so every process, and the targets map decides. */
 static int single_attach(struct bpf_program *prog, const char *path, uint64_t file_off,
-			 struct bpf_link **ret)
+			 uint64_t cookie, struct bpf_link **ret)
 {
-	LIBBPF_OPTS(bpf_uprobe_opts, opts);
+	LIBBPF_OPTS(bpf_uprobe_opts, opts, .bpf_cookie = cookie);
 	struct bpf_link *link = bpf_program__attach_uprobe_opts(prog, -1, path, file_off, &opts);
 
 	if (!link)
@@ -90,12 +101,19 @@ static void error_say(struct probe_error *e, const struct probe *p, const char *
 		 strerror(-err), advice);
 }
 
-static struct probe_link *link_new(void)
+static struct probe_link *link_new(size_t n)
 {
 	struct probe_link *l = calloc(1, sizeof(*l));
 
-	if (l)
-		l->multi = -1;
+	if (!l)
+		return NULL;
+	l->multi = -1;
+	l->n = n;
+	l->single = calloc(n, sizeof(*l->single));
+	if (!l->single) {
+		free(l);
+		return NULL;
+	}
 	return l;
 }
 
@@ -123,7 +141,7 @@ static int single_attach_all(struct probe *p, const struct plan *plan, const cha
 
 	for (size_t i = 0; i < plan->n; i++) {
 		enum wire_hook h = plan->hooks[i].hook;
-		int err = single_attach(hook_program(p, h), path, plan->hooks[i].file_off,
+		int err = single_attach(hook_program(p, h), path, plan->hooks[i].file_off, 0,
 					&l->single[h]);
 
 		if (!err) {
@@ -140,7 +158,7 @@ static int single_attach_all(struct probe *p, const struct plan *plan, const cha
 int attach_plan(struct probe *p, const struct plan *plan, const char *exe_path, pid_t pid,
 		struct probe_link **ret, uint32_t *ret_hooks, struct probe_error *ret_error)
 {
-	_cleanup_(link_cleanup) struct probe_link *l = link_new();
+	_cleanup_(link_cleanup) struct probe_link *l = link_new(WIRE_HOOK_MAX);
 	uint32_t hooks = plan_mask(plan);
 	int err;
 
@@ -151,7 +169,8 @@ int attach_plan(struct probe *p, const struct plan *plan, const char *exe_path, 
 	if (!p->features.uprobe_multi) {
 		err = single_attach_all(p, plan, exe_path, l, &hooks, ret_error);
 	} else {
-		err = multi_attach(p, plan, exe_path, p->features.multi_pid ? pid : 0, &l->multi);
+		err = multi_attach_plan(p, plan, exe_path, p->features.multi_pid ? pid : 0,
+					&l->multi);
 		if (err)
 			error_say(ret_error, p, "the runtime's functions", exe_path, err);
 	}
@@ -162,13 +181,51 @@ int attach_plan(struct probe *p, const struct plan *plan, const char *exe_path, 
 	return 0;
 }
 
+static int single_attach_places(struct bpf_program *prog, const struct cgo_place *places, size_t n,
+				const char *path, struct probe_link *l)
+{
+	int err = 0;
+
+	for (size_t i = 0; i < n && !err; i++)
+		err = single_attach(prog, path, places[i].file_off, places[i].cookie,
+				    &l->single[i]);
+	return err == -EOPNOTSUPP ? -ENOTSUP : err;
+}
+
+int attach_places(struct probe *p, struct bpf_program *prog, const struct cgo_place *places,
+		  size_t n, const char *path, pid_t pid, struct probe_link **ret,
+		  struct probe_error *ret_error)
+{
+	_cleanup_(link_cleanup) struct probe_link *l = link_new(MAX(n, (size_t)1));
+	int err;
+
+	if (!l)
+		return -ENOMEM;
+	if (!n)
+		return -ENOENT;
+	if (n > CGO_PLACES_MAX)
+		return -E2BIG;
+	if (p->features.uprobe_multi)
+		err = multi_attach(prog, places, n, path, p->features.multi_pid ? pid : 0,
+				   &l->multi);
+	else
+		err = single_attach_places(prog, places, n, path, l);
+	if (err) {
+		error_say(ret_error, p, "the C allocator", path, err);
+		return err;
+	}
+	*ret = TAKE_PTR(l);
+	return 0;
+}
+
 void probe_detach(struct probe_link *l)
 {
 	if (!l)
 		return;
 	if (l->multi >= 0)
 		close(l->multi);
-	for (size_t i = 0; i < WIRE_HOOK_MAX; i++)
+	for (size_t i = 0; i < l->n; i++)
 		bpf_link__destroy(l->single[i]);
+	free(l->single);
 	free(l);
 }

@@ -6,6 +6,7 @@
 #ifndef GOTIDE_PROBE_ATTACH_H
 #define GOTIDE_PROBE_ATTACH_H
 
+#include "probe/cgo.h"
 #include "probe/object.h"
 #include "probe/plan.h"
 
@@ -17,5 +18,10 @@
 int attach_plan(struct probe *p, const struct plan *plan, const char *exe_path, pid_t pid,
 		struct probe_link **ret, uint32_t *ret_hooks,
 		struct probe_error *ret_error) _must_check_;
+
+/* The same for n places that one program serves, each with a cookie of its own: all or none. */
+int attach_places(struct probe *p, struct bpf_program *prog, const struct cgo_place *places,
+		  size_t n, const char *path, pid_t pid, struct probe_link **ret,
+		  struct probe_error *ret_error) _must_check_;
 
 #endif

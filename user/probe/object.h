@@ -19,12 +19,18 @@ struct probe {
 	size_t states_bytes;
 	struct wire_span_state *span_states; /* likewise; NULL unless use_spans */
 	size_t span_states_bytes;
+	struct wire_cgo_state *cgo_states; /* likewise; NULL unless use_cgo */
+	size_t cgo_states_bytes;
 	int stats_fd; /* makes the kernel count runs; -1: not; owned */
 };
 
 /* What the kernel keeps of spans, by slot first.  Only with use_spans. */
 struct counts_map spans_map(const struct probe *p);
 struct counts_map spans_sites_map(const struct probe *p);
+
+/* And of C's blocks.  Only with use_cgo. */
+struct counts_map cgo_blocks_map(const struct probe *p);
+struct counts_map cgo_sites_map(const struct probe *p);
 
 /* What libbpf complained about last on behalf of this room, one line; "" if nothing. */
 const char *probe_last_warning(void);

@@ -15,6 +15,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "probe/attach.h"
+#include "probe/cgo.h"
 #include "probe/counts.h"
 #include "probe/object.h"
 #include "probe/plan.h"
@@ -132,6 +133,28 @@ static int skel_configure_spans(struct gotide_bpf *skel, const struct probe_opts
 	return err;
 }
 
+static int skel_configure_cgo(struct gotide_bpf *skel, const struct probe_opts *o, bool use_multi)
+{
+	struct bpf_map *const maps[] = { skel->maps.cgo_states, skel->maps.cgo_calls,
+					 skel->maps.cgo_blocks, skel->maps.cgo_sites };
+	int err;
+
+	bpf_program__set_autoload(skel->progs.cgo_any, o->use_cgo);
+	if (use_multi)
+		bpf_program__set_expected_attach_type(skel->progs.cgo_any, BPF_TRACE_UPROBE_MULTI);
+	for (size_t i = 0; i < ARRAY_SIZE(maps); i++) {
+		err = bpf_map__set_autocreate(maps[i], o->use_cgo);
+		if (err)
+			return err;
+	}
+	err = bpf_map__set_max_entries(skel->maps.cgo_states, o->max_targets);
+	if (!err)
+		err = bpf_map__set_max_entries(skel->maps.cgo_blocks, CGO_BLOCKS_MAX);
+	if (!err)
+		err = bpf_map__set_max_entries(skel->maps.cgo_sites, CGO_SITES_MAX);
+	return err;
+}
+
 static int skel_configure(struct gotide_bpf *skel, const struct probe_opts *o, bool use_multi)
 {
 	struct bpf_program *const alone[] = {
@@ -161,6 +184,8 @@ static int skel_configure(struct gotide_bpf *skel, const struct probe_opts *o, b
 		err = bpf_map__set_max_entries(skel->maps.ring, (uint32_t)o->ring_bytes);
 	if (!err)
 		err = skel_configure_spans(skel, o, use_multi);
+	if (!err)
+		err = skel_configure_cgo(skel, o, use_multi);
 	return err;
 }
 
@@ -213,13 +238,22 @@ static int states_map(struct probe *p, const struct probe_opts *o)
 	if (err)
 		return err;
 	p->states = mem;
-	if (!o->use_spans)
-		return 0;
-	err = array_map(p->skel->maps.span_states, o->max_targets, &mem, &p->span_states_bytes);
-	if (err)
-		return err;
-	p->span_states = mem;
-	p->stats_fd = bpf_enable_stats(BPF_STATS_RUN_TIME);
+	if (o->use_spans) {
+		err = array_map(p->skel->maps.span_states, o->max_targets, &mem,
+				&p->span_states_bytes);
+		if (err)
+			return err;
+		p->span_states = mem;
+	}
+	if (o->use_cgo) {
+		err = array_map(p->skel->maps.cgo_states, o->max_targets, &mem,
+				&p->cgo_states_bytes);
+		if (err)
+			return err;
+		p->cgo_states = mem;
+	}
+	if (o->use_spans || o->use_cgo)
+		p->stats_fd = bpf_enable_stats(BPF_STATS_RUN_TIME);
 	return 0;
 }
 
@@ -310,6 +344,8 @@ void probe_close(struct probe *p)
 		munmap(p->states, p->states_bytes);
 	if (p->span_states)
 		munmap(p->span_states, p->span_states_bytes);
+	if (p->cgo_states)
+		munmap(p->cgo_states, p->cgo_states_bytes);
 	if (p->stats_fd >= 0)
 		close(p->stats_fd);
 	gotide_bpf__destroy(p->skel);
@@ -374,15 +410,21 @@ static bool key_is_stale(const void *key, void *arg)
 
 static int stale_reap_spans(const struct probe *p, struct reap *r)
 {
-	struct counts_map spans, sites;
-	int err;
+	struct counts_map maps[4];
+	size_t n = 0;
+	int err = 0;
 
-	if (!p->span_states)
-		return 0;
-	spans = spans_map(p);
-	sites = spans_sites_map(p);
-	err = counts_delete(&spans, key_is_stale, r);
-	return err ? err : counts_delete(&sites, key_is_stale, r);
+	if (p->span_states) {
+		maps[n++] = spans_map(p);
+		maps[n++] = spans_sites_map(p);
+	}
+	if (p->cgo_states) {
+		maps[n++] = cgo_blocks_map(p);
+		maps[n++] = cgo_sites_map(p);
+	}
+	for (size_t i = 0; i < n && !err; i++)
+		err = counts_delete(&maps[i], key_is_stale, r);
+	return err;
 }
 
 /*

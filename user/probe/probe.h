@@ -23,6 +23,7 @@ struct probe_opts {
 	bool use_rss; /* attach kmem:rss_stat */
 	bool use_exec; /* report every exec on the machine, not only exits of targets */
 	bool use_spans; /* load what probe/spans.h needs */
+	bool use_cgo; /* load what probe/cgo.h needs */
 	bool force_single; /* do without uprobe.multi even where the kernel has it */
 };
 

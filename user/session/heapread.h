@@ -14,7 +14,7 @@
 /* ... that has no heap profile to read, or one that is too large ... */
 #define HEAPREAD_NONE_INTERVAL_S 300
 /* ... and no sooner than so many times what the last one cost in CPU time: 100,000 records cost
- * 0.27 s. */
+ * 0.3 s. */
 #define HEAPREAD_COST_FACTOR 200
 
 /* Goes on with the reading under way, or begins one that is due.  Call some twenty times a second.
@@ -28,6 +28,6 @@ bool heapread_close(struct watch *w) _must_check_;
 void heapread_cancel(struct watched *p);
 
 /* All that is kept of a process. */
-void heapread_free(struct heapread *a); /* NULL is fine */
+void heapread_free(struct heapread *r); /* NULL is fine */
 
 #endif

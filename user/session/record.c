@@ -65,7 +65,7 @@ static void header_fill(struct tape_header *h, const char *proc_root)
 
 static void allow(struct record *r, uint64_t now_ns)
 {
-	double processes = (double)tapeout_processes(r->out);
+	double processes = (double)MAX(tapeout_processes(r->out), (size_t)1);
 	double used = (double)tape_written(r->w);
 	char text[TEXT_HUMAN_MAX];
 	unsigned int was = r->stretch;
@@ -148,7 +148,9 @@ int record_open(const char *path, const char *proc_root, struct model *m, struct
 
 	if (!r)
 		return -ENOMEM;
-	*r = (struct record){ .model = m, .path = path, .stretch = 1 };
+	*r = (struct record){
+		.model = m, .path = path, .allowance = RECORD_ALLOWANCE, .stretch = 1
+	};
 	r->listener = (struct fact_listener){ hear, r };
 	int err = record_start(r, proc_root);
 
@@ -157,7 +159,7 @@ int record_open(const char *path, const char *proc_root, struct model *m, struct
 		int close_err = tape_close(r->w);
 
 		free(r);
-		return err ? err : close_err;
+		return log_err(err ? err : close_err, "%s: cannot write", path);
 	}
 	model_listen(m, &r->listener);
 	*ret = r;
@@ -172,7 +174,10 @@ int record_close(struct record *r)
 	int err = r->err ? r->err : tapeout_end(r->out);
 	int close_err = tape_close(r->w);
 
+	err = err ? err : close_err;
+	if (err)
+		(void)log_err(err, "%s: not everything could be written", r->path);
 	tapeout_free(r->out);
 	free(r);
-	return err ? err : close_err;
+	return err;
 }

@@ -10,9 +10,9 @@
 
 #include "model/model.h"
 
-/* In bytes: at once, for each process that comes, and per second of its observation. */
+/* In bytes: at once and for each process that comes, and per second of its observation. */
 #define RECORD_ALLOWANCE       (1 << 20)
-#define RECORD_ALLOWANCE_PER_S (18.5e6 / 86400)
+#define RECORD_ALLOWANCE_PER_S (17.5e6 / 86400)
 
 /* Ticks at the most so many times as far apart as usual. */
 #define RECORD_STRETCH_MAX 64
@@ -22,7 +22,10 @@
 
 struct record;
 
-/* Makes the tape and listens to m, until record_close(); both are borrowed.  -errno of the file. */
+/*
+ * Makes the tape and listens to m, until record_close(); both are borrowed.  -errno of the file,
+ * reported.
+ */
 int record_open(const char *path, const char *proc_root, struct model *m,
 		struct record **ret) _must_check_;
 /* What belongs to no process, before a tick. */
@@ -31,7 +34,7 @@ void record_observer(struct record *r, const struct snapshot_observer *obs);
 unsigned int record_stretch(const struct record *r);
 /* 0, or the negative errno of the first failure to write: nothing was written since. */
 int record_error(const struct record *r);
-/* Ends the tape in order.  NULL is fine.  Errors as record_error(). */
+/* Ends the tape in order.  NULL is fine.  Errors as record_error(), and reported. */
 int record_close(struct record *r) _must_check_;
 
 #endif

@@ -17,11 +17,13 @@
  * A walk over all pages of a process comes at its first reading, every so many ticks, and at the
  * end.  It costs 9.4 ms of CPU per GiB, and while it lasts the process cannot map memory: measured
  * 40 ms per GiB with five to run on each CPU.  Its page faults go on (0.5 ms at most; on Linux 6.4
- * and later, which lock them by mapping).  So it is put off until it takes no more than a 200th of
- * the time, and large processes are left alone.
+ * and later, which lock them by mapping).  So it is put off until it takes no more than a
+ * thousandth of the time, and large processes are left alone.  What is outside of Go's heap is
+ * known at these times only, so that of small processes they are close.
  */
-#define SAMPLE_ROLLUP_TICKS 30
-/* A walk over its timers, in the same way: some 50 ms for 100,000 of them. */
+#define SAMPLE_ROLLUP_TICKS 5
+#define SAMPLE_ROLLUP_PART  1000
+/* A walk over its timers, up to a 200th of the time: some 50 ms for 100,000 of them. */
 #define SAMPLE_TIMERS_TICKS 5
 /*
  * The tables of sockets, likewise: 11 ms for a process of 1,000 among 1,000 others of its
@@ -142,9 +144,9 @@ static bool still_there(struct watch *w, struct watched *p, double *ret_cpu_s, i
 }
 
 /* The tick at which what began at start_ns may be done again. */
-static uint32_t next_walk(const struct watched *p, uint64_t start_ns, uint32_t ticks)
+static uint32_t next_walk(const struct watched *p, uint64_t start_ns, uint32_t ticks, uint32_t part)
 {
-	uint64_t pause_s = (clock_now_ns() - start_ns) * SAMPLE_WALK_PART / NSEC_PER_SEC;
+	uint64_t pause_s = (clock_now_ns() - start_ns) * part / NSEC_PER_SEC;
 
 	return p->ticks + (uint32_t)MAX(pause_s, (uint64_t)ticks);
 }
@@ -160,7 +162,7 @@ static bool read_rollup(struct watch *w, struct watched *p, const struct procfs_
 		return false;
 	int err = procfs_rollup(w->proc_root, p->pid, (uint64_t)MAX(account->heap_addr, 0), ret);
 
-	p->rollup_at = next_walk(p, start_ns, SAMPLE_ROLLUP_TICKS);
+	p->rollup_at = next_walk(p, start_ns, SAMPLE_ROLLUP_TICKS, SAMPLE_ROLLUP_PART);
 	return !err;
 }
 
@@ -173,7 +175,7 @@ static bool read_timers(const struct watch *w, struct watched *p, struct snapsho
 		return false;
 	int err = due_read(p, ret);
 
-	p->timers_at = next_walk(p, start_ns, SAMPLE_TIMERS_TICKS);
+	p->timers_at = next_walk(p, start_ns, SAMPLE_TIMERS_TICKS, SAMPLE_WALK_PART);
 	return !err;
 }
 
@@ -188,7 +190,7 @@ static bool read_sockets(const struct watch *w, struct watched *p, struct socket
 		return false;
 	int err = sockets_read(w->proc_root, p->pid, ret);
 
-	p->sockets_at = next_walk(p, start_ns, SAMPLE_SOCKETS_TICKS);
+	p->sockets_at = next_walk(p, start_ns, SAMPLE_SOCKETS_TICKS, SAMPLE_WALK_PART);
 	p->has_many_sockets = is_many;
 	return !err;
 }

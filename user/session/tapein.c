@@ -15,6 +15,15 @@
 #define AHEAD_MAX_MS (INT64_C(1) << 44)
 #define PCS_MAX	     WIRE_STACK_DEPTH
 
+static double in_seconds(struct bytes *b, double min)
+{
+	double v = bytes_double(b);
+
+	if (!isfinite(v) || v < min || v > 1e10)
+		b->failed = true;
+	return bytes_ok(b) ? v : 0;
+}
+
 static void take_process(struct tapein *t, struct bytes *b)
 {
 	uint64_t id = bytes_uvarint(b);
@@ -483,14 +492,10 @@ static void take_tick(struct tapein *t, struct bytes *b)
 static void take_gap(struct tapein *t, struct bytes *b)
 {
 	struct fact f = { .kind = FACT_GAP };
-	const uint8_t *seconds;
 
 	f.gap.now_ns = in_time(t, b);
-	seconds = bytes_take(b, sizeof(f.gap.seconds));
+	f.gap.seconds = in_seconds(b, 0);
 	if (!bytes_ok(b))
-		return in_fail(t, -EBADMSG);
-	memcpy(&f.gap.seconds, seconds, sizeof(f.gap.seconds));
-	if (!isfinite(f.gap.seconds) || f.gap.seconds < 0 || f.gap.seconds > 1e9)
 		return in_fail(t, -EBADMSG);
 	in_hear(t, NULL, &f);
 }

@@ -472,11 +472,23 @@ static void write_gap(struct tapeout *o, const struct fact *f)
 	struct pack *p = out_begin(o, NULL);
 
 	pack_svarint(p, since_tick(o, f->gap.now_ns));
-	pack_bytes(p, &f->gap.seconds, sizeof(f->gap.seconds));
+	pack_double(p, f->gap.seconds);
 	out_end(o, TAPE_GAP);
 }
 
 /* ---- facts ---- */
+
+/*
+ * What these have is written above field by field.  One that has come to them belongs there, and at
+ * the end of its record.
+ */
+_Static_assert(sizeof(struct model_process_info) == 120, "model_process_info");
+_Static_assert(sizeof(struct model_reading) == 88, "model_reading");
+_Static_assert(sizeof(struct model_census) == 40, "model_census");
+_Static_assert(sizeof(struct model_example) == 48, "model_example");
+_Static_assert(sizeof(struct model_alloc_site) == 40, "model_alloc_site");
+_Static_assert(sizeof(struct model_allocs) == 32, "model_allocs");
+_Static_assert(sizeof(struct snapshot_observer) == 24, "snapshot_observer");
 
 static void write_of_all(struct tapeout *o, const struct fact *f, const struct tape_clocks *now)
 {

@@ -441,14 +441,17 @@ int procfs_fds(const char *root, pid_t pid, struct procfs_fds *ret)
 int procfs_map_parse(char *line, struct procfs_map_line *ret)
 {
 	struct procfs_map_line l = { .path = "" };
+	char perms[5] = "";
 	int at = 0;
 
 	line[strcspn(line, "\n")] = '\0';
-	if (sscanf(line, "%" SCNx64 "-%" SCNx64 " %*4s %" SCNx64 " %x:%x %" SCNu64 "%n",
-		   &l.map.start, &l.map.end, &l.map.offset, &l.major, &l.minor, &l.ino, &at) != 6)
+	if (sscanf(line, "%" SCNx64 "-%" SCNx64 " %4s %" SCNx64 " %x:%x %" SCNu64 "%n",
+		   &l.map.start, &l.map.end, perms, &l.map.offset, &l.major, &l.minor, &l.ino,
+		   &at) != 7)
 		return -EBADMSG;
 	if (!at || l.map.end <= l.map.start)
 		return -EBADMSG;
+	l.is_exec = strchr(perms, 'x') != NULL;
 	l.path = line + at + strspn(line + at, " ");
 	*ret = l;
 	return 0;
@@ -500,12 +503,27 @@ static void scan_maps(FILE *f, const struct stat *exe, const char *link, struct 
 	}
 }
 
+int procfs_maps_open(const char *root, pid_t pid, FILE **ret)
+{
+	char path[PATH_MAX];
+	int err = pid_path(path, root, pid, "maps");
+	FILE *f;
+
+	if (err)
+		return err;
+	f = fopen(path, "re");
+	if (!f)
+		return pid_error(-errno, root, pid);
+	*ret = f;
+	return 0;
+}
+
 int procfs_exe_map(const char *root, pid_t pid, struct procfs_map *ret)
 {
 	_cleanup_close_ int exe_fd = procfs_exe_open(root, pid);
 	struct procfs_map by_ino = { 0 }, by_path = { 0 };
-	char path[PATH_MAX], link[PATH_MAX];
 	_cleanup_fclose_ FILE *f = NULL;
+	char link[PATH_MAX];
 	struct stat st;
 	int err;
 
@@ -515,12 +533,9 @@ int procfs_exe_map(const char *root, pid_t pid, struct procfs_map *ret)
 		return -errno;
 	err = exe_link(root, pid, link, sizeof(link));
 	if (!err)
-		err = pid_path(path, root, pid, "maps");
+		err = procfs_maps_open(root, pid, &f);
 	if (err)
 		return err;
-	f = fopen(path, "re");
-	if (!f)
-		return pid_error(-errno, root, pid);
 	scan_maps(f, &st, link, &by_ino, &by_path);
 	if (!by_ino.end && !by_path.end)
 		return -ENOENT;

@@ -106,11 +106,15 @@ struct procfs_map {
 };
 int procfs_exe_map(const char *root, pid_t pid, struct procfs_map *ret) _must_check_;
 
+/* The file maps, to be read line by line with procfs_map_parse().  The caller closes it. */
+int procfs_maps_open(const char *root, pid_t pid, FILE **ret) _must_check_;
+
 /* One line of maps, with or without its newline; path points into line and is cut there. */
 struct procfs_map_line {
 	struct procfs_map map;
 	unsigned int major, minor;
 	uint64_t ino;
+	bool is_exec;
 	const char *path; /* "" if none */
 };
 int procfs_map_parse(char *line, struct procfs_map_line *ret) _must_check_;

@@ -32,10 +32,15 @@ size_t detect_points(const struct series *s, uint64_t from_ns, double *ret_t, do
 
 const struct series *detect_horizon(const struct series3 *s)
 {
-	for (int i = 0; i < SERIES_HORIZONS - 1; i++)
-		if (series_is_whole(&s->h[i]))
-			return &s->h[i];
-	return &s->h[SERIES_HORIZONS - 1];
+	const struct series *finest = NULL;
+
+	for (int i = 0; i < SERIES_HORIZONS; i++) {
+		const struct series *it = &s->h[i];
+
+		if (series_is_whole(it) && (!finest || it->interval_ns < finest->interval_ns))
+			finest = it;
+	}
+	return finest ? finest : &s->h[SERIES_HORIZONS - 1];
 }
 
 static double deepest_fall(const double *v, size_t n)
@@ -51,33 +56,41 @@ static double deepest_fall(const double *v, size_t n)
 
 static void measure(struct detect *d)
 {
-	size_t third = d->n / 3 > THIRD_MIN ? d->n / 3 : THIRD_MIN;
-	size_t from = d->n > third ? d->n - third : 0;
-	struct stats_slope first, last;
-
 	d->first = d->floor[0];
 	d->last = d->floor[d->n - 1];
 	d->growth = d->last - d->first;
 	d->drawdown = d->growth > 0 ? deepest_fall(d->floor, d->n) / d->growth : INFINITY;
 	stats_mann_kendall(d->floor, d->n, &d->kendall);
+}
+
+/* What costs most, and is of interest only where there is a trend. */
+static void measure_slopes(struct detect *d)
+{
+	size_t third = d->n / 3 > THIRD_MIN ? d->n / 3 : THIRD_MIN;
+	size_t from = d->n > third ? d->n - third : 0;
+	struct stats_slope first, last;
+
 	stats_theil_sen(d->t, d->floor, d->n, CONFIDENCE_90_Z, &d->slope);
+	if (!(d->slope.low > 0))
+		return;
 	stats_theil_sen(d->t, d->floor, d->n - from, CONFIDENCE_90_Z, &first);
 	stats_theil_sen(d->t + from, d->floor + from, d->n - from, CONFIDENCE_90_Z, &last);
-	d->last_ratio = d->slope.slope > 0 ? last.slope / d->slope.slope : 0;
+	d->last_ratio = last.slope / d->slope.slope;
 	d->is_bending = last.high < BENDING * first.low;
 }
 
-static enum detect_state judge(const struct detect *d, const struct detect_rules *rules)
+static enum detect_state judge(struct detect *d, const struct detect_rules *rules)
 {
-	bool is_chance = !(d->kendall.p < rules->p_max);
-
-	if (!is_chance && d->kendall.s < 0 && d->slope.high < 0)
-		return DETECT_FALLING;
-	if (is_chance || d->kendall.s < 0 || !(d->slope.low > 0))
+	if (!(d->kendall.p < rules->p_max))
 		return DETECT_FLAT;
+	if (d->kendall.s < 0)
+		return DETECT_FALLING;
 	if (d->growth < rules->min_growth || d->drawdown > rules->max_drawdown)
 		return DETECT_FLAT;
 	if (d->drawdown > rules->steady_drawdown && d->growth < rules->min_growth_part * d->first)
+		return DETECT_FLAT;
+	measure_slopes(d);
+	if (!(d->slope.low > 0))
 		return DETECT_FLAT;
 	return d->last_ratio < rules->plateau_ratio ? DETECT_PLATEAUING : DETECT_GROWING;
 }
@@ -94,6 +107,19 @@ static void judge_floors(const double *t, const double *v, size_t n, size_t buck
 	ret->state = judge(ret, rules);
 }
 
+/* By half of what is asked for at least: else longer stretches would not show it either. */
+static bool has_risen(const struct detect *d, const struct detect_rules *rules)
+{
+	size_t third = d->n / 3;
+	double first = d->floor[0], last = d->floor[d->n - 1];
+
+	for (size_t i = 1; i < third; i++) {
+		first = fmin(first, d->floor[i]);
+		last = fmin(last, d->floor[d->n - 1 - i]);
+	}
+	return last - first >= rules->min_growth / 2;
+}
+
 void detect_floor(const double *t, const double *v, size_t n, const struct detect_rules *rules,
 		  struct detect *ret)
 {
@@ -102,7 +128,7 @@ void detect_floor(const double *t, const double *v, size_t n, const struct detec
 
 	assert(rules->min_buckets >= 3 && rules->min_buckets <= DETECT_BUCKETS_MAX);
 	judge_floors(t, v, n, buckets, rules, ret);
-	while (ret->state == DETECT_FLAT && buckets > rules->min_buckets) {
+	while (ret->state == DETECT_FLAT && buckets > rules->min_buckets && has_risen(ret, rules)) {
 		buckets = MAX(buckets / COARSER, rules->min_buckets);
 		judge_floors(t, v, n, buckets, rules, &coarse);
 		/* There are falls in between, or the short ones would have shown it. */

@@ -13,7 +13,7 @@
 enum detect_state {
 	DETECT_TOO_EARLY = 0, /* too short or too few points */
 	DETECT_FLAT, /* no rise that chance would not make */
-	DETECT_FALLING,
+	DETECT_FALLING, /* by Mann-Kendall's test */
 	DETECT_PLATEAUING, /* it rose, and slows down */
 	DETECT_GROWING,
 };
@@ -47,7 +47,8 @@ struct detect {
 	/* The last third rises slower than the first one did, both being sure to 90 %. */
 	bool is_bending;
 	struct stats_kendall kendall;
-	struct stats_slope slope; /* 90 % interval */
+	/* 90 % interval; as last_ratio and is_bending only of what rises by enough, else 0 */
+	struct stats_slope slope;
 };
 
 /*

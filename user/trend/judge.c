@@ -16,9 +16,9 @@
 /* So sure that the first look counts. */
 #define CONFIRM_AT 0.9
 /* Not seen again for so long: it was nothing ... */
-#define FORGET_NEW_NS (15 * NSEC_PER_SEC)
+#define FORGET_NEW_NS (30 * NSEC_PER_SEC)
 /* ... or, once flagged, it pauses. */
-#define PAUSE_NS (10 * NSEC_PER_SEC)
+#define PAUSE_NS (25 * NSEC_PER_SEC)
 /* By so much of its growth it must have come back, or be level for so long. */
 #define BACK_PART      0.5
 #define LEVEL_MIN_NS   (60 * NSEC_PER_SEC)
@@ -26,6 +26,7 @@
 
 /* Beyond what was observed so far, to see a new finding again. */
 #define NEEDS_ONE_LOOK_S 15
+#define NEEDS_SETTLED_S	 45
 
 /* What is remembered of one process: the worst that a verdict can hold, twice. */
 #define ITEMS_MAX (2 * VERDICT_FINDINGS_MAX)
@@ -52,6 +53,15 @@ struct judge {
 	struct memory *memories;
 	uint32_t rounds;
 };
+
+uint64_t judge_interval_ns(const struct snapshot *snap)
+{
+	uint64_t sites = 0;
+
+	for (size_t i = 0; i < snap->n; i++)
+		sites += snap->processes[i].n_sites;
+	return JUDGE_INTERVAL_NS * MAX(sites, (uint64_t)JUDGE_SITES) / JUDGE_SITES;
+}
 
 int judge_new(struct judge **ret)
 {
@@ -136,7 +146,8 @@ static double level_now(const struct snapshot_process *p, const struct item *it)
 
 static void item_seen(struct item *it, const struct finding *f, uint64_t now_ns)
 {
-	bool is_confirmed = now_ns - it->found_ns >= CONFIRM_NS || f->confidence >= CONFIRM_AT;
+	bool is_confirmed = !f->is_early &&
+			    (now_ns - it->found_ns >= CONFIRM_NS || f->confidence >= CONFIRM_AT);
 
 	it->finding = *f;
 	it->seen_ns = now_ns;
@@ -266,9 +277,10 @@ static void mark_findings(struct memory *m, const struct snapshot_process *p, st
 		struct finding *f = &v->findings[i];
 		const struct item *it = find_item(m, f->kind, gopc_of(f));
 		bool is_old = it && p->now_ns - it->found_ns >= CONFIRM_NS;
+		bool is_sure = is_old || f->confidence >= CONFIRM_AT;
 
 		f->since_s = it ? seconds_between(it->found_ns, p->now_ns) : 0;
-		if (!is_remembered(f->kind) || is_old || f->confidence >= CONFIRM_AT)
+		if (!is_remembered(f->kind) || (is_sure && !f->is_early))
 			f->state = FINDING_FLAGGED;
 	}
 }
@@ -302,8 +314,8 @@ static void add_old(struct verdict *v, const struct snapshot_process *p, const s
 	f = &v->findings[v->n_findings++];
 	*f = it->finding;
 	f->site = site;
-	f->allocs = NULL;
-	f->n_allocs = 0;
+	f->allocs = f->kind == VERDICT_HEAP_RETENTION ? p->allocs : NULL;
+	f->n_allocs = f->kind == VERDICT_HEAP_RETENTION ? p->n_allocs : 0;
 	f->state = it->state == FINDING_RECOVERED ? FINDING_RECOVERED : FINDING_PAUSED;
 	f->since_s = seconds_between(it->found_ns, p->now_ns);
 	f->last = level_now(p, it);
@@ -321,7 +333,7 @@ static const struct finding *worst(const struct verdict *v)
 	return NULL;
 }
 
-static void conclude(struct verdict *v)
+static void conclude(struct verdict *v, double observed_s)
 {
 	const struct finding *first = &v->findings[0], *f = worst(v);
 
@@ -331,7 +343,9 @@ static void conclude(struct verdict *v)
 		v->needs_s = 0;
 	} else if (first->state == FINDING_NEW) {
 		v->kind = VERDICT_WARMING_UP;
-		v->needs_s = NEEDS_ONE_LOOK_S;
+		v->needs_s = observed_s + NEEDS_ONE_LOOK_S;
+		if (first->is_early)
+			v->needs_s = fmax(v->needs_s, NEEDS_SETTLED_S);
 	} else {
 		v->kind = VERDICT_HEALTHY;
 		v->needs_s = 0;
@@ -351,5 +365,5 @@ void judge_verdict(const struct judge *j, const struct snapshot_process *p, stru
 			add_old(ret, p, &m->items[i]);
 	verdict_sort(ret);
 	if (ret->n_findings)
-		conclude(ret);
+		conclude(ret, seconds_between(p->start_ns, p->now_ns));
 }

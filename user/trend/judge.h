@@ -15,8 +15,13 @@
 #include "trend/verdict.h"
 
 #define JUDGE_INTERVAL_NS (UINT64_C(5) * 1000000000)
+/* With more go statements than this in all, looks come more rarely in proportion. */
+#define JUDGE_SITES 4000
 
 struct judge;
+
+/* How long after a look at this snapshot the next one is due. */
+uint64_t judge_interval_ns(const struct snapshot *snap);
 
 int judge_new(struct judge **ret) _must_check_;
 void judge_free(struct judge *j); /* NULL is fine */

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "trend/judging.h"
 #include "trend/pile.h"
 #include "trend/work.h"
@@ -43,6 +44,13 @@ static const struct detect_rules survivor_rules = {
 /* A site that grew by so many, and where hardly any ended, is not called healthy early on. */
 #define OPEN_MIN   5
 #define OPEN_FOR_S 120.0
+
+/*
+ * Where the first goroutines came during the observation and none has ended yet, they may all be
+ * about to: requests that wait for half a minute look so.  It is told, and to be confirmed.
+ */
+#define SETTLED_S   40.0
+#define SETTLED_MIN 3
 
 /* So much of the growth of goroutines in IO wait is that of the sockets: they are connections. */
 #define CONNECTIONS_PART 0.7
@@ -209,6 +217,14 @@ static double live_at_start(const struct snapshot_site *s, const struct window_s
 	return n ? v[0] : 0;
 }
 
+static bool is_early(const struct judging *j, const struct snapshot_site *s)
+{
+	const struct series *live = detect_horizon(s->live_series);
+
+	return s->at_attach < SETTLED_MIN && s->died < SETTLED_MIN && series_count(live) &&
+	       seconds_between(series_at(live, 0).ts_ns, j->p->now_ns) < SETTLED_S;
+}
+
 static void leak_found(struct judging *j, const struct snapshot_site *s,
 		       const struct window_shown *shown, const struct detect *live)
 {
@@ -225,6 +241,7 @@ static void leak_found(struct judging *j, const struct snapshot_site *s,
 	f->died = s->died;
 	f->survivors = s->survivors;
 	f->confidence = leak_confidence(s, &shown->d, ended_late_part(j, s, shown));
+	f->is_early = is_early(j, s);
 	leak_rate(j, shown, live, f);
 	say_growth(j, f);
 	say_work(j, f);

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "trend/judging.h"
+#include "trend/kept.h"
 #include "trend/work.h"
 
 /*
@@ -32,7 +33,7 @@ static const struct detect_rules heap_rules = {
 #define HEAP_GCS_MIN 5
 /* With fewer GCs than that, heap in use that rose by as much may become anything. */
 #define HEAP_OPEN_PART	  0.25
-#define HEAP_OPEN_MIN	  (8 << 20)
+#define HEAP_OPEN_MIN	  (4 << 20)
 #define HEAP_FEW	  16 /* marks: with fewer, p < 0.01 cannot be asked for */
 #define HEAP_FEW_P_MAX	  0.05
 #define HEAP_PER_LEAK_MAX (64 << 10) /* bytes that a leaked goroutine may keep alive */
@@ -47,6 +48,9 @@ static const struct detect_rules heap_rules = {
 #define WORK_STEADY 0.8
 
 #define SITES_SAID 3
+
+/* From few GCs nobody is sure. */
+#define KEPT_SURE 0.6
 
 /* ---- work ---- */
 
@@ -230,7 +234,7 @@ static void say_heap(const struct judging *j, struct finding *f, const struct de
 static double confidence(const struct judging *j, const struct detect *d)
 {
 	double known_s = d->span_s + fmin(600, fmax(0, j->p->age_s)) / 4;
-	double cap = 0.65 + 0.3 * fmin(1, log(fmax(1, known_s / 40)) / log(15));
+	double cap = 0.75 + 0.2 * fmin(1, log(fmax(1, known_s / 40)) / log(15));
 	double doubt = 0.4 * (5.0 / (double)d->n) + 0.3 * fmin(1, d->kendall.p / 0.01) +
 		       0.3 * fmin(1, d->drawdown / heap_rules.max_drawdown);
 
@@ -258,6 +262,34 @@ static void heap_found(struct judging *j, const struct window_shown *shown)
 		finding_advise(f,
 			       "compare two heap profiles: look for maps, caches and slices that "
 			       "only grow");
+}
+
+/* By few GCs, of a program that keeps what it allocates. */
+static void kept_found(struct judging *j, const struct kept *k)
+{
+	struct finding *f = judging_add(j, VERDICT_HEAP_RETENTION, k->inuse.d.span_s);
+	struct words w;
+
+	if (!f)
+		return;
+	finding_growth(f, &k->inuse);
+	f->gcs = j->p->gc_seen;
+	f->allocs = j->p->allocs;
+	f->n_allocs = j->p->n_allocs;
+	f->confidence = KEPT_SURE;
+	finding_say(f, "heap in use: %s -> %s in %s", words_bytes(w.a, f->first),
+		    words_bytes(w.b, f->last), text_duration(w.c, f->horizon_s));
+	finding_say(
+		f,
+		"the %zu GCs seen found more and more live, %s -> %s; %s were allocated between "
+		"the first and the last, and %.0f %% of that stayed",
+		k->marks, words_bytes(w.a, k->first), words_bytes(w.b, k->last),
+		words_bytes(w.c, k->allocated), 100 * fmin(1, (k->last - k->first) / k->allocated));
+	say_leaked(j, f, &k->inuse.d);
+	say_sites(j, f);
+	finding_advise(
+		f, "if this is no start-up or batch that fills its memory, look for maps, caches "
+		   "and slices that only grow");
 }
 
 /* The leaked goroutines hold it: it belongs to their finding. */
@@ -313,6 +345,16 @@ static void judge_unseen(struct judging *j)
 				  j->observed_s / (double)j->p->gc_seen * (HEAP_GCS_MIN + 1));
 }
 
+static void judge_few(struct judging *j)
+{
+	struct kept k;
+
+	if (kept_find(j->p, &k) && !is_held_by_leaks(j, &k.inuse.d))
+		kept_found(j, &k);
+	else
+		judge_unseen(j);
+}
+
 /* A rise that the waves of the load hide. */
 static bool is_revealed(const struct judging *j, const struct detect_rules *rules,
 			struct window_shown *shown)
@@ -357,10 +399,11 @@ void judge_heap(struct judging *j)
 		.few_points = HEAP_FEW,
 		.few_p_max = HEAP_FEW_P_MAX,
 		.min_part = heap_rules.min_growth_part,
+		.wants_figures = true,
 	};
 
 	if (j->p->gc_seen < HEAP_GCS_MIN) {
-		judge_unseen(j);
+		judge_few(j);
 		return;
 	}
 	if (j->is_starting)
@@ -369,8 +412,9 @@ void judge_heap(struct judging *j)
 
 	j->is_heap_judged = j->heap.d.state != DETECT_TOO_EARLY;
 	if (!j->is_heap_judged) {
-		judge_unseen(j);
-		j->is_heap_young = j->is_starting && j->is_heap_open;
+		judge_few(j);
+		j->is_heap_young =
+			j->is_starting && j->observed_s < HEAP_START_SPAN_S && j->is_heap_open;
 		return;
 	}
 	rules.min_growth = fmax(rules.min_growth, rules.min_growth_part * j->heap.d.first);

@@ -55,7 +55,7 @@ static double kendall_term(double n)
 	return n * (n - 1) * (2 * n + 5) / 18;
 }
 
-/* Group of values equal to v[i], counted at its first member only. */
+/* Size of the group of values equal to v[i], if it is the first of them, else 1. */
 static size_t ties_from(const double *v, size_t n, size_t i)
 {
 	size_t group = 0;
@@ -68,22 +68,32 @@ static size_t ties_from(const double *v, size_t n, size_t i)
 	return group;
 }
 
+/* Takes off what ties take from the variance. */
+static void correct_for_ties(const double *v, size_t n, struct stats_kendall *k)
+{
+	for (size_t i = 0; i < n; i++)
+		k->var -= kendall_term((double)ties_from(v, n, i));
+}
+
 void stats_mann_kendall(const double *v, size_t n, struct stats_kendall *ret)
 {
 	struct stats_kendall k = { .p = 1 };
-	double pairs = (double)n * ((double)n - 1) / 2, tied_pairs = 0;
+	double pairs = (double)n * ((double)n - 1) / 2;
+	int64_t s = 0, tied_pairs = 0;
 
 	k.var = kendall_term((double)n);
-	for (size_t i = 0; i < n; i++) {
-		double group = (double)ties_from(v, n, i);
+	for (size_t i = 0; i < n; i++)
+		for (size_t j = i + 1; j < n; j++) {
+			int sg = sign(v[j] - v[i]);
 
-		for (size_t j = i + 1; j < n; j++)
-			k.s += sign(v[j] - v[i]);
-		k.var -= kendall_term(group);
-		tied_pairs += group * (group - 1) / 2;
-	}
+			s += sg;
+			tied_pairs += !sg;
+		}
+	if (tied_pairs)
+		correct_for_ties(v, n, &k);
+	k.s = (double)s;
 	if (n >= 3 && k.var > 0) {
-		k.tau = k.s / sqrt((pairs - tied_pairs) * pairs);
+		k.tau = k.s / sqrt((pairs - (double)tied_pairs) * pairs);
 		k.z = (k.s - sign(k.s)) / sqrt(k.var);
 		k.p = stats_normal_two_sided(k.z);
 	}
@@ -92,11 +102,71 @@ void stats_mann_kendall(const double *v, size_t n, struct stats_kendall *ret)
 
 /* ---- Theil-Sen ---- */
 
-static double rank_value(const double *sorted, size_t n, double rank)
+static void swap(double *a, double *b)
+{
+	double t = *a;
+
+	*a = *b;
+	*b = t;
+}
+
+/* Hoare's selection: puts the value of that rank in its place, smaller ones before it. */
+static double select_rank(double *v, size_t n, size_t rank)
+{
+	size_t low = 0, high = n - 1;
+
+	while (low < high) {
+		double pivot = v[low + (high - low) / 2];
+		size_t i = low, j = high;
+
+		for (;;) {
+			while (v[i] < pivot)
+				i++;
+			while (v[j] > pivot)
+				j--;
+			if (i >= j)
+				break;
+			swap(&v[i++], &v[j--]);
+		}
+		if (i == j && v[i] <= pivot)
+			i++;
+		if (rank < i)
+			high = i - 1;
+		else
+			low = i;
+	}
+	return v[rank];
+}
+
+static size_t rank_within(size_t n, double rank)
 {
 	double last = (double)n - 1;
 
-	return sorted[(size_t)(rank < 0 ? 0 : rank > last ? last : rank)];
+	return (size_t)(rank < 0 ? 0 : rank > last ? last : rank);
+}
+
+static double largest(const double *v, size_t n)
+{
+	double most = v[0];
+
+	for (size_t i = 1; i < n; i++)
+		most = v[i] > most ? v[i] : most;
+	return most;
+}
+
+/*
+ * The median, of an even number the mean of the two in the middle, and the values of a rank below
+ * it and of one above it.
+ */
+static void select_three(double *v, size_t n, size_t low, size_t high, struct stats_slope *ret)
+{
+	size_t middle = n / 2;
+
+	ret->slope = select_rank(v, n, middle);
+	ret->high = high > middle ? select_rank(v + middle, n - middle, high - middle) : ret->slope;
+	if (n % 2 == 0)
+		ret->slope = (ret->slope + largest(v, middle)) / 2;
+	ret->low = low < middle ? select_rank(v, middle, low) : v[middle];
 }
 
 void stats_theil_sen(const double *t, const double *v, size_t n, double confidence_z,
@@ -121,11 +191,10 @@ void stats_theil_sen(const double *t, const double *v, size_t n, double confiden
 	stats_mann_kendall(v, n, &k);
 	double half = confidence_z * sqrt(fmax(0, k.var));
 
-	ret->slope = stats_median(slopes, m);
-	ret->intercept = stats_median(mv, n) - ret->slope * stats_median(mt, n);
 	/* the (m - half) / 2-th and the (m + half) / 2 + 1-th, counted from 1 */
-	ret->low = rank_value(slopes, m, round(((double)m - half) / 2) - 1);
-	ret->high = rank_value(slopes, m, round(((double)m + half) / 2));
+	select_three(slopes, m, rank_within(m, round(((double)m - half) / 2) - 1),
+		     rank_within(m, round(((double)m + half) / 2)), ret);
+	ret->intercept = stats_median(mv, n) - ret->slope * stats_median(mt, n);
 }
 
 /* ---- correlation ---- */

@@ -51,6 +51,8 @@ struct finding {
 	enum verdict_kind kind;
 	enum finding_state state;
 	double since_s; /* how long ago it was found first */
+	/* Too young for one look or two to tell: long lives that begin look the same. */
+	bool is_early;
 	enum verdict_unit unit;
 	double confidence; /* 0..1 */
 	double horizon_s; /* of the observation that showed it */

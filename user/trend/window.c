@@ -44,7 +44,7 @@ size_t windows_of(const struct series3 *s, struct window ret[static WINDOWS_MAX]
 	for (int i = SERIES_HORIZONS - 1; i >= 0; i--) {
 		const struct series *part = &s->h[i];
 
-		if (part < whole && series_count(part))
+		if (series_count(part) && !series_is_whole(part) && part != whole)
 			ret[n++] = (struct window){ .series = part };
 	}
 	if (series_count(near) && span_s(near) * (double)NSEC_PER_SEC > PART_FACTOR * PART_NS)
@@ -81,6 +81,28 @@ static bool is_news(const struct series *whole, uint64_t from_ns, const struct d
 	       d->growth >= HISTORY_FACTOR * moved;
 }
 
+/*
+ * A quick look: what the lowest of the last third has over the lowest of the first.  Of a steady
+ * rise that is two thirds of it, and more of one that slows down.
+ */
+static double rise_of(const double *v, size_t n)
+{
+	size_t third = n / 3;
+	double first = v[0], last = v[n - 1];
+
+	for (size_t i = 1; i < third; i++) {
+		first = fmin(first, v[i]);
+		last = fmin(last, v[n - 1 - i]);
+	}
+	return last - first;
+}
+
+/* Most series are settled by this. */
+static bool cannot_grow(const double *v, size_t n, const struct detect_rules *rules)
+{
+	return rise_of(v, n) < rules->min_growth / 2;
+}
+
 static void detect_in(const struct window *w, const struct window_query *q, struct detect *ret)
 {
 	double t[DETECT_POINTS_MAX], v[DETECT_POINTS_MAX];
@@ -91,12 +113,29 @@ static void detect_in(const struct window *w, const struct window_query *q, stru
 		rules.p_max = q->few_p_max;
 	if (n)
 		rules.min_growth = fmax(rules.min_growth, q->min_part * v[0]);
-	detect_floor(t, v, n, &rules, ret);
+	if (n && !q->wants_figures && cannot_grow(v, n, &rules))
+		*ret = (struct detect){ .state = DETECT_FLAT };
+	else
+		detect_floor(t, v, n, &rules, ret);
+}
+
+/* Whether it ends where it had not stayed before: without that a part need not be looked at. */
+static bool is_new_height(const struct series *whole, const struct window *w)
+{
+	double floors[HISTORY_FLOORS], now = series_at(w->series, series_count(w->series) - 1).last;
+	size_t n = history(whole, MAX(w->from_ns, first_ns(w->series)), floors);
+
+	for (size_t i = 0; i < n; i++)
+		if (floors[i] >= now)
+			return false;
+	return n >= HISTORY_FLOORS_MIN;
 }
 
 static bool is_growing(const struct series *whole, const struct window *w,
 		       const struct window_query *q, struct detect *ret)
 {
+	if (!w->is_whole && !is_new_height(whole, w))
+		return false;
 	detect_in(w, q, ret);
 	return ret->state == DETECT_GROWING &&
 	       (w->is_whole || is_news(whole, MAX(w->from_ns, first_ns(w->series)), ret));

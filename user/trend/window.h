@@ -29,6 +29,7 @@ struct window_query {
 	double few_p_max;
 	/* What a rise must come to as a part of where it began, whatever its course; 0: any. */
 	double min_part;
+	bool wants_figures; /* also of what does not grow; it costs more */
 };
 
 /* What a window shows, and where it is. */

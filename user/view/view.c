@@ -277,12 +277,15 @@ void view_place(struct view_out *o, enum view_style style, unsigned int at, cons
 		const char *file, uint32_t line)
 {
 	const char *slash = strrchr(file, '/');
-	char place[VIEW_NAME_MAX + 16] = "", name[VIEW_NAME_MAX];
+	char place[VIEW_NAME_MAX + 16] = "", name[VIEW_NAME_MAX], no[16] = "";
 
+	/* An object has no lines. */
+	if (line)
+		snprintf(no, sizeof(no), ":%" PRIu32, line);
 	if (*file)
-		snprintf(place, sizeof(place), "  %s:%" PRIu32, view_name(name, file), line);
+		snprintf(place, sizeof(place), "  %s%s", view_name(name, file), no);
 	if (*file && slash && at + view_columns(function) + view_columns(place) > o->columns)
-		snprintf(place, sizeof(place), "  %s:%" PRIu32, view_name(name, slash + 1), line);
+		snprintf(place, sizeof(place), "  %s%s", view_name(name, slash + 1), no);
 	if (at + view_columns(function) + view_columns(place) > o->columns)
 		function = view_short_function(function);
 	view_printf(o, style, "%s", function);
