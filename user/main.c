@@ -15,8 +15,8 @@
 #include "version.h"
 
 static const struct cmd *const commands[] = {
-	&cmd_top,    &cmd_report, &cmd_run,	&cmd_goroutines, &cmd_heap,
-	&cmd_record, &cmd_replay, &cmd_inspect, &cmd_doctor,
+	&cmd_top,    &cmd_report, &cmd_run,  &cmd_goroutines, &cmd_heap,
+	&cmd_record, &cmd_replay, &cmd_diff, &cmd_inspect,    &cmd_doctor,
 };
 
 static void print_help(FILE *f)

@@ -34,6 +34,19 @@ static void test_bytes(void **state)
 		assert_string_equal(text_bytes(buf, cases[i].n), cases[i].text);
 }
 
+static void test_bytes_change(void **state)
+{
+	char buf[TEXT_HUMAN_MAX];
+
+	(void)state;
+	assert_string_equal(text_bytes_change(buf, 0), "+0 B");
+	assert_string_equal(text_bytes_change(buf, -0.2), "+0 B");
+	assert_string_equal(text_bytes_change(buf, 1536), "+1.50 KiB");
+	assert_string_equal(text_bytes_change(buf, -852000), "-832 KiB");
+	assert_string_equal(text_bytes_change(buf, NAN), "+0 B");
+	assert_string_equal(text_bytes_change(buf, 1e300), "+16.0 EiB");
+}
+
 static void test_count(void **state)
 {
 	static const struct {
@@ -240,11 +253,12 @@ static void test_base_name(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_change),	   cmocka_unit_test(test_base_name),
-		cmocka_unit_test(test_bytes),	   cmocka_unit_test(test_count),
-		cmocka_unit_test(test_duration),   cmocka_unit_test(test_parse_duration),
-		cmocka_unit_test(test_parse_int),  cmocka_unit_test(test_scrub),
-		cmocka_unit_test(test_scrub_room), cmocka_unit_test(test_scrub_invisible),
+		cmocka_unit_test(test_change),		cmocka_unit_test(test_base_name),
+		cmocka_unit_test(test_bytes),		cmocka_unit_test(test_bytes_change),
+		cmocka_unit_test(test_count),		cmocka_unit_test(test_duration),
+		cmocka_unit_test(test_parse_duration),	cmocka_unit_test(test_parse_int),
+		cmocka_unit_test(test_scrub),		cmocka_unit_test(test_scrub_room),
+		cmocka_unit_test(test_scrub_invisible),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -23,11 +23,22 @@ static const char *scaled(char *buf, double v, double step, const char *const *u
 	return buf;
 }
 
+static const char *const byte_units[] = { "B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB" };
+
 const char *text_bytes(char buf[static TEXT_HUMAN_MAX], uint64_t bytes)
 {
-	static const char *const units[] = { "B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB" };
+	return scaled(buf, (double)bytes, 1024, byte_units, ARRAY_SIZE(byte_units), " ");
+}
 
-	return scaled(buf, (double)bytes, 1024, units, ARRAY_SIZE(units), " ");
+const char *text_bytes_change(char buf[static TEXT_HUMAN_MAX], double bytes)
+{
+	char human[TEXT_HUMAN_MAX];
+	/* Not a number counts as none. */
+	double size = bytes < 0 || bytes > 0 ? fmin(round(fabs(bytes)), (double)UINT64_MAX) : 0;
+
+	scaled(human, size, 1024, byte_units, ARRAY_SIZE(byte_units), " ");
+	snprintf(buf, TEXT_HUMAN_MAX, "%c%.22s", bytes < 0 && size > 0 ? '-' : '+', human);
+	return buf;
 }
 
 const char *text_count(char buf[static TEXT_HUMAN_MAX], double n)

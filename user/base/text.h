@@ -13,6 +13,8 @@
 
 /* "0 B", "832 KiB", "1.5 GiB"; at most four significant digits.  Returns buf. */
 const char *text_bytes(char buf[static TEXT_HUMAN_MAX], uint64_t bytes);
+/* "+1.5 GiB", "-832 KiB", "+0 B".  Returns buf. */
+const char *text_bytes_change(char buf[static TEXT_HUMAN_MAX], double bytes);
 /* "250ms", "42s", "3m20s", "2h05m", "3d04h".  Returns buf. */
 const char *text_duration(char buf[static TEXT_HUMAN_MAX], double seconds);
 /* "832", "14.2k", "1.30M".  Returns buf. */
