@@ -11,7 +11,7 @@
 #define RATE_POINTS_MIN 2 /* in a third */
 #define BENDING		0.75
 #define STEADY_PART	0.3 /* of the growth the robust slope must explain */
-#define COARSE_POINTS	4 /* in a longer stretch, or its lowest is no floor */
+#define COARSE_POINTS	3 /* in a longer stretch, or its lowest is no floor */
 #define COARSER		2 /* times as long is the next stretch of a floor */
 
 size_t detect_points(const struct series *s, uint64_t from_ns, double *ret_t, double *ret_v)
