@@ -21,7 +21,7 @@ static const struct detect_rules heap_rules = {
 	.min_buckets = 5,
 	.p_max = 0.01,
 	.min_growth = 1 << 20,
-	.min_growth_part = 0.05,
+	.min_growth_part = 0.10,
 	.steady_drawdown = 0,
 	.max_drawdown = 0.35,
 	.plateau_ratio = 0.5,
@@ -42,7 +42,7 @@ static const struct detect_rules heap_rules = {
 #define OF_LEAK_PART 0.7
 
 /* Work explains a rise of so much per rise of the work: in flight grows faster than the rate. */
-#define WORK_RISE_MIN 1.2
+#define WORK_RISE_MIN 1.05
 #define WORK_EXPLAINS 1.5
 /* A slowing rise is no plateau if the work slows as much. */
 #define WORK_STEADY 0.8
