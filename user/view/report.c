@@ -349,8 +349,8 @@ static void print_memory(struct view_out *o, const struct snapshot_process *p)
 		account(o, "GOMEMLIMIT", "%s", known_bytes(a, p->memory_limit_bytes));
 	if (p->fds >= 0)
 		account(o, "descriptors",
-			"%" PRId64 " open: %" PRId64 " sockets, %" PRId64 " pipes, %" PRId64
-			" files, %" PRId64 " others",
+			"%" PRId64 " open (sockets %" PRId64 ", pipes %" PRId64 ", files %" PRId64
+			", others %" PRId64 ")",
 			p->fds, MAX(p->sockets, 0), MAX(p->pipes, 0), MAX(p->files, 0),
 			p->fds - MAX(p->sockets, 0) - MAX(p->pipes, 0) - MAX(p->files, 0));
 }
