@@ -58,9 +58,10 @@ static const struct argp argp = {
 	.args_doc = "-- COMMAND [ARGUMENT...]",
 	.doc = "Start COMMAND, watch it and the Go processes it starts, and report when it ends, "
 	       "or when --for is over; COMMAND is then terminated.\v"
-	       "Less than 15 seconds are too short for a leak to be found.  COMMAND's standard output "
-	       "is gotide's: -o keeps the report apart.  Every park and wake-up of a goroutine is "
-	       "probed, which is dear on busy servers, unless --park off is given.\n\n"
+	       "If COMMAND ends too soon to tell whether it leaks, the report says how long would do; "
+	       "some 45 seconds are the least for most leaks.  COMMAND's standard output is gotide's: "
+	       "-o keeps the report apart.  Every park and wake-up of a goroutine is probed, which is "
+	       "dear on busy servers, unless --park off is given.\n\n"
 	       "Exit status: 0 no leak was found, 1 COMMAND or gotide failed, 2 usage, 3 a leak "
 	       "was found (whatever COMMAND's status was).\n\n"
 	       "Examples:\n"
