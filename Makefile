@@ -256,6 +256,10 @@ demo: ## set up, build, and watch a leaking and a healthy Go program (root)
 	$(Q)$(MAKE) all
 	$(Q)scripts/demo.sh
 
+.PHONY: score
+score: $(OUTPUT)/corpus/judge ## how good the verdicts are, on the tapes kept in tests/corpus
+	$(Q)tests/corpus/score.py tests/corpus/tapes
+
 .PHONY: corpus
 corpus: all ## programs with a known truth, live, and what gotide says of them (root)
 	$(Q)tests/corpus/run.py $(CORPUS_ARGS)

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
-# Runs the kinds of test named (lint, unit, fuzz, live, vm; all) and ends with one plain count:
+# Runs the kinds of test named (lint, unit, corpus, fuzz, live, vm; all) and ends with one plain count:
 # "N passed, N failed, N skipped".  A test is a program: exit 0 passed, 77 skipped (its last line
 # says why), anything else failed.
 set -uo pipefail
@@ -51,6 +51,13 @@ unit() {
 	done
 }
 
+# The verdicts on the tapes of the corpus, which were recorded by make corpus.
+corpus() {
+	run corpus/build make -j2 OUTPUT="$OUTPUT" "$OUTPUT/corpus/judge"
+	run corpus/score tests/corpus/score.py --check tests/corpus/tapes
+	run corpus/daemons tests/corpus/score.py --check tests/corpus/tapes-daemons
+}
+
 fuzz() {
 	local t
 	run fuzz/build make -j2 OUTPUT="$OUTPUT" fuzz-binaries
@@ -84,17 +91,18 @@ vm() {
 
 for kind in "${@:-all}"; do
 	case $kind in
-	lint | unit | fuzz | live | vm) "$kind" ;;
+	lint | unit | corpus | fuzz | live | vm) "$kind" ;;
 	all)
 		[ "$(id -u)" = 0 ] && run setup scripts/setup.sh
 		lint
 		unit
+		corpus
 		FUZZ_S=${FUZZ_S:-5} fuzz
 		live
 		vm short
 		;;
 	*)
-		echo "usage: $0 [lint|unit|fuzz|live|vm|all]..." >&2
+		echo "usage: $0 [lint|unit|corpus|fuzz|live|vm|all]..." >&2
 		exit 2
 		;;
 	esac

@@ -16,7 +16,7 @@
 
 #define JUDGE_INTERVAL_NS (UINT64_C(5) * 1000000000)
 /* With more go statements than this in all, looks come more rarely in proportion. */
-#define JUDGE_SITES 4000
+#define JUDGE_SITES 2000
 
 struct judge;
 
