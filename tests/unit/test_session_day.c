@@ -113,3 +113,61 @@ static int on_sample(struct session *s, const struct snapshot *snap, void *arg)
 	if (!d->found_s)
 		print_message("%s: %s\n", verdict_kind_str(v.kind), v.summary);
 	d->site = v.findings[0].site ? v.findings[0].site->gopc : 0;
+	if (!d->found_s)
+		d->found_s = seconds_between(p->start_ns, p->now_ns);
+	return 0;
+}
+
+static void live_through(struct day *d)
+{
+	struct session_opts opts = {
+		.input_fd = -1,
+		.quiet = true,
+		.interval_s = 60,
+		.on_sample = on_sample,
+		.on_end = on_sample,
+		.arg = d,
+	};
+	char path[] = "/tmp/gotide-test-day-XXXXXX";
+	struct stat st;
+
+	close(mkstemp(path));
+	record_day(path, d);
+	assert_int_equal(stat(path, &st), 0);
+	assert_in_range(st.st_size, 1, DAY_MAX);
+	assert_int_equal(session_replay(path, &opts), 0);
+	unlink(path);
+	print_message("verdict %s; first leak after %.0f s; tape of %jd bytes\n",
+		      verdict_kind_str(d->kind), d->found_s, (intmax_t)st.st_size);
+}
+
+static void test_one_a_minute_is_found(void **state)
+{
+	struct day d = { .second = one_a_minute };
+
+	(void)state;
+	live_through(&d);
+	assert_int_equal(d.kind, VERDICT_GOROUTINE_LEAK);
+	assert_int_equal(d.site, sim_gopc(LEAK_SITE));
+	assert_true(d.found_s > 0 && d.found_s < DAY_S);
+}
+
+static void test_a_healthy_day(void **state)
+{
+	struct day d = { .second = healthy };
+
+	(void)state;
+	live_through(&d);
+	assert_true(d.found_s == 0);
+	assert_false(verdict_kind_is_leak(d.kind));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_one_a_minute_is_found),
+		cmocka_unit_test(test_a_healthy_day),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
