@@ -45,7 +45,7 @@ const struct series *detect_horizon(const struct series3 *s)
 	return finest ? finest : &s->h[SERIES_HORIZONS - 1];
 }
 
-static double deepest_fall(const double *v, size_t n)
+double detect_fall(const double *v, size_t n)
 {
 	double top = v[0], fall = 0;
 
@@ -61,7 +61,7 @@ static void measure(struct detect *d)
 	d->first = d->floor[0];
 	d->last = d->floor[d->n - 1];
 	d->growth = d->last - d->first;
-	d->drawdown = d->growth > 0 ? deepest_fall(d->floor, d->n) / d->growth : INFINITY;
+	d->drawdown = d->growth > 0 ? detect_fall(d->floor, d->n) / d->growth : INFINITY;
 	stats_mann_kendall(d->floor, d->n, &d->kendall);
 }
 

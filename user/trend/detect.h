@@ -58,6 +58,9 @@ struct detect {
 void detect_floor(const double *t, const double *v, size_t n, const struct detect_rules *rules,
 		  struct detect *ret);
 
+/* The deepest fall below a height that was reached before; n > 0. */
+double detect_fall(const double *v, size_t n);
+
 /* Minima of a series from ts_ns on, at most DETECT_POINTS_MAX, latest kept; returns how many. */
 size_t detect_points(const struct series *s, uint64_t from_ns, double *ret_t, double *ret_v);
 

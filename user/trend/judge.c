@@ -27,7 +27,7 @@
  */
 #define LEVEL_MIN_NS	    (60 * NSEC_PER_SEC)
 #define LEVEL_MIN_MEMORY_NS (20 * NSEC_PER_SEC)
-#define LEVEL_PART_MEMORY   0.33
+#define LEVEL_PART_MEMORY   0.3
 #define TOP_PART	    0.03 /* of what it grew: less is no rise */
 #define FORGET_BACK_NS	    (600 * NSEC_PER_SEC)
 

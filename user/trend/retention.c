@@ -36,6 +36,7 @@ static const struct detect_rules heap_rules = {
 #define HEAP_OPEN_MIN	  (4 << 20)
 #define HEAP_FEW	  16 /* marks: with fewer, p < 0.01 cannot be asked for */
 #define HEAP_FEW_P_MAX	  0.05
+#define HEAP_FEW_FALL	  0.5 /* of the growth: between so few marks that is no wave of the load */
 #define HEAP_PER_LEAK_MAX (64 << 10) /* bytes that a leaked goroutine may keep alive */
 
 /* Of what the profile says grew, so much was allocated by what leaks: it belongs to the leak. */
@@ -416,6 +417,7 @@ void judge_heap(struct judging *j)
 		.rules = &rules,
 		.few_points = HEAP_FEW,
 		.few_p_max = HEAP_FEW_P_MAX,
+		.few_max_fall = HEAP_FEW_FALL,
 		.min_part = heap_rules.min_growth_part,
 		.wants_figures = true,
 	};

@@ -117,6 +117,9 @@ static void detect_in(const struct window *w, const struct window_query *q, stru
 		*ret = (struct detect){ .state = DETECT_FLAT };
 	else
 		detect_floor(t, v, n, &rules, ret);
+	if (ret->state == DETECT_GROWING && n < q->few_points &&
+	    detect_fall(v, n) > q->few_max_fall * ret->growth)
+		ret->state = DETECT_FLAT;
 }
 
 /* Whether it ends where it had not stayed before: without that a part need not be looked at. */

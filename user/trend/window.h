@@ -27,6 +27,7 @@ struct window_query {
 	/* For windows of fewer than few_points points, which cannot reach rules->p_max. */
 	size_t few_points;
 	double few_p_max;
+	double few_max_fall; /* ... nor have floors: the points themselves may fall by this part */
 	/* What a rise must come to as a part of where it began, whatever its course; 0: any. */
 	double min_part;
 	bool wants_figures; /* also of what does not grow; it costs more */

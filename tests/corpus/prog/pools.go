@@ -3,6 +3,7 @@
 package main
 
 import (
+	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -13,6 +14,34 @@ type pool struct {
 	workers int32
 	most    int32
 	idle    time.Duration
+	remote  remote
+}
+
+// remote is what tasks wait for: something that answers by and by, from one goroutine.
+type remote struct {
+	mu      sync.Mutex
+	waiting map[chan struct{}]time.Time // until when
+}
+
+func (r *remote) ask(took time.Duration) {
+	reply := make(chan struct{})
+	r.mu.Lock()
+	r.waiting[reply] = time.Now().Add(took)
+	r.mu.Unlock()
+	<-reply
+}
+
+func (r *remote) serve() {
+	for now := range time.Tick(20 * time.Millisecond) {
+		r.mu.Lock()
+		for reply, due := range r.waiting {
+			if now.After(due) {
+				close(reply)
+				delete(r.waiting, reply)
+			}
+		}
+		r.mu.Unlock()
+	}
 }
 
 func init() {
@@ -36,7 +65,9 @@ func init() {
 	// Workers go when they had nothing to do for five seconds.
 	register("elasticpool", healthy, 40, func(o *options) *part {
 		p := &pool{tasks: make(chan time.Duration), most: 300, idle: 5 * time.Second}
-		return &part{work: func() { p.submit(time.Second) }}
+		p.remote.waiting = make(map[chan struct{}]time.Time)
+		return &part{begin: func() { go p.remote.serve() },
+			work: func() { p.submit(time.Second) }}
 	})
 	// The queue fills while the workers are slow, and drains.
 	register("queue", healthy, 60, func(o *options) *part {
@@ -87,8 +118,9 @@ func (p *pool) submit(task time.Duration) {
 func (p *pool) hire(task time.Duration) {
 	defer atomic.AddInt32(&p.workers, -1)
 	timer := time.NewTimer(p.idle)
+	timer.Stop()
 	for {
-		time.Sleep(task)
+		p.remote.ask(task)
 		timer.Reset(p.idle)
 		select {
 		case task = <-p.tasks:
