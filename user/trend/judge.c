@@ -228,6 +228,14 @@ static bool item_unseen(struct item *it, const struct snapshot_process *p)
 	return true;
 }
 
+static bool is_cleared(const struct item *it, const struct verdict *v)
+{
+	for (size_t i = 0; i < v->n_cleared; i++)
+		if (it->finding.kind == VERDICT_GOROUTINE_LEAK && v->cleared[i] == it->gopc)
+			return true;
+	return false;
+}
+
 static void look_at(struct memory *m, const struct snapshot_process *p, const struct verdict *v)
 {
 	size_t kept = 0;
@@ -238,6 +246,9 @@ static void look_at(struct memory *m, const struct snapshot_process *p, const st
 	for (size_t i = 0; i < m->n; i++) {
 		struct item *it = &m->items[i];
 
+		/* It was taken for a leak, and what was seen since tells that it is none. */
+		if (is_cleared(it, v))
+			continue;
 		follow_level(it, level_now(p, it), p->now_ns);
 		if (it->seen_ns == p->now_ns || item_unseen(it, p))
 			m->items[kept++] = *it;

@@ -319,6 +319,14 @@ static bool is_at_work(const struct judging *j, const struct snapshot_site *s)
 	       (double)timers->total < OWN_TIMERS * (double)s->live;
 }
 
+static void clear(struct judging *j, const struct snapshot_site *s)
+{
+	struct verdict *v = j->v;
+
+	if (v->n_cleared < VERDICT_FINDINGS_MAX)
+		v->cleared[v->n_cleared++] = s->gopc;
+}
+
 static void connections_found(struct judging *j, const struct snapshot_site *s,
 			      const struct window_shown *shown)
 {
@@ -435,13 +443,14 @@ static bool judge_growth(struct judging *j, const struct snapshot_site *s)
 		return false;
 	}
 	if (is_at_work(j, s)) {
+		clear(j, s);
 		j->at_work = s;
-		return true;
-	}
-	if (is_of_connections(j, s, &shown.d))
+	} else if (is_of_connections(j, s, &shown.d)) {
+		clear(j, s);
 		connections_found(j, s, &shown);
-	else
+	} else {
 		leak_found(j, s, &shown, &live);
+	}
 	return true;
 }
 

@@ -81,6 +81,9 @@ struct verdict {
 	struct finding findings[VERDICT_FINDINGS_MAX]; /* most serious first */
 	size_t n_findings;
 	char summary[VERDICT_LINE_MAX]; /* why this verdict, written as evidence is */
+	/* Go statements whose goroutines become more, and are seen to be no leak: their gopc. */
+	uint64_t cleared[VERDICT_FINDINGS_MAX];
+	size_t n_cleared;
 	/* An observation of so many seconds would tell more; 0: this one tells enough. */
 	double needs_s;
 };
