@@ -61,6 +61,9 @@ static const struct detect_rules survivor_rules = {
 /* So much of the growth of goroutines in IO wait is that of the sockets: they are connections. */
 #define CONNECTIONS_PART 0.7
 
+/* With so many waiting for the same it is all of them. */
+#define ALL_WAIT 0.95
+
 /* ---- words ---- */
 
 static const struct {
@@ -116,9 +119,12 @@ static void say_growth(const struct judging *j, struct finding *f)
 		finding_say(f, "of those that ended, half lived at most %s and 99%% at most %s",
 			    text_duration(w.a, s->lifetime_p50_s),
 			    text_duration(w.b, s->lifetime_p99_s));
+	/* The latest census may be half a minute old: of those that came since it is not known. */
+	bool is_old = (double)s->wait_count < ALL_WAIT * (double)s->live;
+
 	if (s->wait_reason && s->wait_count >= 0)
-		finding_say(f, "%" PRId64 " of %" PRId64 " are waiting: %s", s->wait_count, s->live,
-			    s->wait_reason);
+		finding_say(f, "%s%" PRId64 " of %" PRId64 " are waiting: %s",
+			    is_old ? "at least " : "", s->wait_count, s->live, s->wait_reason);
 	else if (s->wait_reason)
 		finding_say(f, "most are waiting: %s", s->wait_reason);
 }
