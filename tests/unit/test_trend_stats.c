@@ -159,6 +159,42 @@ static void test_floors(void **state)
 	assert_int_equal(stats_floors(t, v, 1, 5, ft, fv), 1);
 }
 
+/* Slope and interval by selection are those of all the slopes sorted, ties and all. */
+static void test_theil_sen_is_what_sorting_gives(void **state)
+{
+	double t[STATS_POINTS_MAX], v[STATS_POINTS_MAX];
+	double slopes[STATS_POINTS_MAX * STATS_POINTS_MAX];
+	uint64_t random = 1;
+
+	(void)state;
+	for (size_t round = 0; round < 500; round++) {
+		size_t n = 2 + round % (STATS_POINTS_MAX - 1), m = 0;
+		struct stats_slope s;
+
+		for (size_t i = 0; i < n; i++) {
+			random = random * 6364136223846793005u + 1442695040888963407u;
+			t[i] = (double)i;
+			v[i] = (double)(random >> 60) * (round % 3 ? 1 : 0.37);
+		}
+		for (size_t i = 0; i < n; i++)
+			for (size_t j = i + 1; j < n; j++)
+				slopes[m++] = (v[j] - v[i]) / (t[j] - t[i]);
+		stats_sort(slopes, m);
+		stats_theil_sen(t, v, n, 1.645, &s);
+		assert_true(s.slope == stats_quantile(slopes, m, 0.5) ||
+			    fabs(s.slope - stats_quantile(slopes, m, 0.5)) < 1e-12);
+		assert_true(slopes[0] <= s.low && s.low <= s.slope && s.slope <= s.high &&
+			    s.high <= slopes[m - 1]);
+		size_t low = 0, high = 0;
+
+		while (slopes[low] < s.low)
+			low++;
+		while (slopes[high] < s.high)
+			high++;
+		assert_true(slopes[low] == s.low && slopes[high] == s.high);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -172,6 +208,7 @@ int main(void)
 		cmocka_unit_test(test_correlation),
 		cmocka_unit_test(test_spearman_ties),
 		cmocka_unit_test(test_floors),
+		cmocka_unit_test(test_theil_sen_is_what_sorting_gives),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
