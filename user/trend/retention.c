@@ -50,24 +50,36 @@ static const struct detect_rules heap_rules = {
 
 #define SITES_SAID 3
 
+#define IO_WORTH (10 << 10) /* bytes a second: less is no traffic */
+
 /* From few GCs nobody is sure. */
 #define KEPT_SURE 0.6
 
 /* ---- work ---- */
 
-/* Allocations where they are known, else births: the work that was done meanwhile. */
+static bool is_known(const struct series3 *rate)
+{
+	return series_count(&rate->h[SERIES_NEAR]) > 0;
+}
+
+/* The work done meanwhile: allocations where they are known, else bytes moved, else births. */
 static const struct series3 *work_of(const struct judging *j)
 {
-	bool is_known = series_count(&j->p->alloc_series->h[SERIES_NEAR]) > 0;
+	if (is_known(j->p->alloc_series))
+		return j->p->alloc_series;
+	return is_known(j->p->io_series) ? j->p->io_series : j->p->birth_series;
+}
 
-	return is_known ? j->p->alloc_series : j->p->birth_series;
+static bool rates_of(const struct series3 *rate, const struct detect *d, double *ret_first,
+		     double *ret_last)
+{
+	return detect_rate(detect_horizon(rate), d->t[0], d->t[0] + d->span_s, ret_first, ret_last);
 }
 
 static bool work_done(const struct judging *j, const struct detect *d, double *ret_first,
 		      double *ret_last)
 {
-	return detect_rate(detect_horizon(work_of(j)), d->t[0], d->t[0] + d->span_s, ret_first,
-			   ret_last);
+	return rates_of(work_of(j), d, ret_first, ret_last);
 }
 
 /* Medians of the first and the last third of the floors, as detect_rate() takes them of a rate. */
@@ -241,6 +253,9 @@ static void say_heap(const struct judging *j, struct finding *f, const struct de
 		finding_say(f,
 			    "allocated: %s/s at the beginning, %s/s at the end; more work does not "
 			    "explain it",
+			    words_bytes(w.a, first), words_bytes(w.b, last));
+	if (rates_of(j->p->io_series, d, &first, &last) && fmax(first, last) >= IO_WORTH)
+		finding_say(f, "read and written: %s/s at the beginning, %s/s at the end",
 			    words_bytes(w.a, first), words_bytes(w.b, last));
 }
 
