@@ -10,7 +10,7 @@
 
 /* Heap in use counts garbage, too: it must rise steadily, for long, and by much. */
 static const struct detect_rules inuse_rules = {
-	.min_span_s = 60,
+	.min_span_s = 45,
 	.min_buckets = 6,
 	.p_max = 0.01,
 	.min_growth = 8 << 20,

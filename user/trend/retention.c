@@ -28,7 +28,7 @@ static const struct detect_rules heap_rules = {
 };
 
 /* While the program starts it fills what it will keep: its heap is watched for longer. */
-#define HEAP_START_SPAN_S 40.0
+#define HEAP_START_SPAN_S 35.0
 
 #define HEAP_GCS_MIN 5
 /* With fewer GCs than that, heap in use that rose by as much may become anything. */
