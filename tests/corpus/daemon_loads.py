@@ -567,7 +567,7 @@ gauge last by path
 
 class Esbuild(Load):
     rate, clients, ready, metrics, pprof = 3, 6, "/", None, None
-    streams, notes = False, "builds at each request; sources change"
+    notes = "builds when sources change; clients are told"
 
     def source(self, n):
         self.write(f"www/part{n % 9}.js",
@@ -580,20 +580,17 @@ class Esbuild(Load):
                       for i in range(9))
         www = os.path.dirname(self.write("www/app.js", app))
         return [f"{www}/app.js", "--bundle", f"--outdir={www}/out", f"--servedir={www}",
-                f"--serve=127.0.0.1:{self.port}", *(["--watch"] if self.streams else [])]
+                f"--serve=127.0.0.1:{self.port}", "--watch"]
 
     def connect(self):
-        """From 0.17 on clients are told of changes."""
         client = Client(self.port, self.answers)
-        if self.streams:
-            client.stream = s = socket.create_connection(("127.0.0.1", self.port), TIMEOUT_S)
-            s.sendall(b"GET /esbuild HTTP/1.1\r\nHost: day\r\nAccept: text/event-stream\r\n\r\n")
-            s.setblocking(False)
+        client.stream = s = socket.create_connection(("127.0.0.1", self.port), TIMEOUT_S)
+        s.sendall(b"GET /esbuild HTTP/1.1\r\nHost: day\r\nAccept: text/event-stream\r\n\r\n")
+        s.setblocking(False)
         return client
 
     def tend(self, client):
-        if client.stream:
-            drain(client.stream)
+        drain(client.stream)
 
     def work(self, client, n):
         if n % 5 == 0:
@@ -601,15 +598,11 @@ class Esbuild(Load):
         client.ask("GET", "/out/app.js" if n % 2 else "/app.js")
 
 
-class Esbuild14(Esbuild):
-    name = "esbuild-0.14.0"
-
-
 class Esbuild18(Esbuild):
-    name, streams, notes = "esbuild-0.18.0", True, "builds when sources change; clients are told"
+    name = "esbuild-0.18.0"
 
 
-class Esbuild28(Esbuild18):
+class Esbuild28(Esbuild):
     name = "esbuild-0.28.2"
 
 
@@ -639,6 +632,6 @@ def every(work):
     others = {}
     for kind in (Prometheus, Prometheus3, NodeExporter, Alertmanager, Pushgateway, BlackboxExporter,
                  Etcd, Etcd35, Influxd, VictoriaMetrics, Registry, Rclone, Syncthing, Caddy,
-                 Webhook, Nats, Mtail, Esbuild14, Esbuild18, Esbuild28, Turbo):
+                 Webhook, Nats, Mtail, Esbuild18, Esbuild28, Turbo):
         others[kind.name] = kind(work, others)
     return list(others.values())
