@@ -16,6 +16,24 @@ DEBIAN_PROGRAMS=(
 	"prometheus bookworm prometheus usr/bin/prometheus"
 	"etcd bookworm etcd-server usr/bin/etcd"
 )
+# Others, of which tests/corpus/daemons.py makes a day's tapes.
+CORPUS_PROGRAMS=(
+	"alertmanager sid prometheus-alertmanager usr/bin/prometheus-alertmanager"
+	"blackbox-exporter bookworm prometheus-blackbox-exporter usr/bin/prometheus-blackbox-exporter"
+	"caddy sid caddy usr/bin/caddy"
+	"docker-registry trixie docker-registry usr/bin/docker-registry"
+	"etcd-3.5 trixie etcd-server usr/bin/etcd"
+	"influxd sid influxdb usr/bin/influxd"
+	"mtail sid mtail usr/bin/mtail"
+	"nats-server sid nats-server usr/sbin/nats-server"
+	"node-exporter trixie prometheus-node-exporter usr/bin/prometheus-node-exporter"
+	"prometheus-3 sid prometheus usr/bin/prometheus"
+	"pushgateway bookworm prometheus-pushgateway usr/bin/prometheus-pushgateway"
+	"rclone trixie rclone usr/bin/rclone"
+	"syncthing trixie syncthing usr/bin/syncthing"
+	"victoria-metrics bookworm victoria-metrics usr/bin/victoria-metrics"
+	"webhook trixie webhook usr/bin/webhook"
+)
 # NAME PACKAGE: programs in bin/ of packages published for npm. Built with Go 1.17, 1.18, 1.19, 1.20,
 # 1.20, 1.23 and 1.26; the last has no build information section.
 npm_programs() {
@@ -35,11 +53,13 @@ npm_programs() {
 
 usage() {
 	cat <<-USAGE
-		usage: fetch-daemons.sh [debian] [npm]   fetch what is missing (default: both)
-		       fetch-daemons.sh --list           what is there: NAME PATH
+		usage: fetch-daemons.sh [debian] [npm] [corpus]   fetch what is missing
+		                                                  (default: debian and npm)
+		       fetch-daemons.sh --list                    what is there: NAME PATH
 
 		Debian's prometheus and etcd through a private apt, and esbuild in several versions
-		and turbo through npm as this machine has configured it.
+		and turbo through npm as this machine has configured it; corpus: some more of
+		Debian's, for tests/corpus/daemons.py.
 		Exit 77 with a reason on the last line where a source cannot be reached; what can
 		be fetched is fetched all the same.
 
@@ -53,10 +73,11 @@ keep() {
 	mv "$TMP/keep/$1" "$CACHE/$1"
 }
 
+# fetch_debian ENTRY...: of the lists above.
 fetch_debian() {
 	local entry name suite package path missing=() suites=()
 
-	for entry in "${DEBIAN_PROGRAMS[@]}"; do
+	for entry in "$@"; do
 		read -r name suite package path <<<"$entry"
 		[ -x "$CACHE/$name" ] || { missing+=("$entry"); suites+=("$suite"); }
 	done
@@ -105,7 +126,8 @@ fetch() {
 	trap 'exit 130' INT TERM HUP
 	for source in "$@"; do
 		case $source in
-		debian) fetch_debian || reasons+=("Debian's packages cannot be read") ;;
+		debian) fetch_debian "${DEBIAN_PROGRAMS[@]}" || reasons+=("Debian's packages cannot be read") ;;
+		corpus) fetch_debian "${CORPUS_PROGRAMS[@]}" || reasons+=("Debian's packages cannot be read") ;;
 		npm) fetch_npm || reasons+=("npm is missing or cannot reach its registry") ;;
 		esac
 	done
@@ -124,7 +146,7 @@ list() {
 
 case ${1:-} in
 "") fetch debian npm ;;
-debian | npm) fetch "$@" ;;
+debian | npm | corpus) fetch "$@" ;;
 --list) list ;;
 -h | --help) usage ;;
 *) usage >&2; exit 2 ;;
