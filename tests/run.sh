@@ -55,6 +55,7 @@ unit() {
 corpus() {
 	run corpus/build make -j2 OUTPUT="$OUTPUT" "$OUTPUT/corpus/judge"
 	run corpus/score tests/corpus/score.py --check tests/corpus/tapes
+	run corpus/daemons tests/corpus/score.py --check tests/corpus/tapes-daemons
 }
 
 fuzz() {

@@ -98,6 +98,25 @@ static enum detect_state judge(struct detect *d, const struct detect_rules *rule
 	return d->last_ratio < rules->plateau_ratio ? DETECT_PLATEAUING : DETECT_GROWING;
 }
 
+/* Median of what the points of each of so many stretches of equal length lie apart. */
+static double noise_of(const double *t, const double *v, size_t n, size_t stretches)
+{
+	double apart[DETECT_BUCKETS_MAX], span = t[n - 1] - t[0], low = 0, high = 0;
+	size_t m = 0, open = SIZE_MAX;
+
+	for (size_t i = 0; i < n; i++) {
+		size_t b = span > 0 ? (size_t)((t[i] - t[0]) / span * (double)stretches) : 0;
+
+		b = MIN(b, stretches - 1);
+		low = b == open ? fmin(low, v[i]) : v[i];
+		high = b == open ? fmax(high, v[i]) : v[i];
+		m += b != open;
+		open = b;
+		apart[m - 1] = high - low;
+	}
+	return stats_median(apart, m);
+}
+
 static void judge_floors(const double *t, const double *v, size_t n, size_t buckets,
 			 const struct detect_rules *rules, struct detect *ret)
 {
@@ -108,6 +127,9 @@ static void judge_floors(const double *t, const double *v, size_t n, size_t buck
 		return;
 	measure(ret);
 	ret->state = judge(ret, rules);
+	if (ret->state == DETECT_GROWING && rules->noise_factor > 0 &&
+	    ret->growth < rules->noise_factor * noise_of(t, v, n, buckets))
+		ret->state = DETECT_FLAT;
 }
 
 /* By half of what is asked for at least: else longer stretches would not show it either. */

@@ -35,6 +35,11 @@ struct detect_rules {
 	double steady_drawdown; /* falls up to this part of the growth are none */
 	double max_drawdown; /* above this part it is a wave, not a trend */
 	double plateau_ratio; /* last third's slope against the whole's: below it slows */
+	/*
+	 * The growth must be so many times what the points of one stretch move by, at the median:
+	 * a small rise of what moves much is no trend yet.  0: any.
+	 */
+	double noise_factor;
 };
 
 struct detect {

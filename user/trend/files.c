@@ -13,7 +13,7 @@ static const struct detect_rules files_rules = {
 	.min_span_s = 25,
 	.min_buckets = 6,
 	.p_max = 0.01,
-	.min_growth = 8,
+	.min_growth = 10,
 	.min_growth_part = 0.10,
 	.steady_drawdown = 0.10,
 	.max_drawdown = 0.34,
@@ -110,8 +110,9 @@ static bool are_connections(const struct judging *j, const struct finding *f,
 {
 	const struct sockets *s = j->p->socket_states;
 
-	return !strcmp(f->what, "sockets") && s &&
-	       s->n[SOCKETS_CLOSE_WAIT] < OPEN_PART * d->growth &&
+	if (s && s->n[SOCKETS_CLOSE_WAIT] >= OPEN_PART * d->growth)
+		return false;
+	return !strcmp(f->what, "sockets") &&
 	       rise_of_connections(j->p, d->t[0]) >= OF_KIND_PART * d->growth;
 }
 

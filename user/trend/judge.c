@@ -168,6 +168,7 @@ static void item_seen(struct item *it, const struct finding *f, uint64_t now_ns)
 /* When it rose last: a detector needs longer to see that it has ended. */
 static void follow_level(struct item *it, double level, uint64_t now_ns)
 {
+	it->peak = fmax(it->peak, level);
 	double grown = it->peak - it->finding.first;
 
 	if (it->top_ns && level <= it->top + TOP_PART * grown)

@@ -12,13 +12,14 @@ static const struct detect_rules outside_rules = {
 	.min_span_s = 20,
 	.min_buckets = 6,
 	.p_max = 0.01,
-	.min_growth = 2 << 20,
+	.min_growth = 4 << 20,
 	.min_growth_part = 0.05,
 	.steady_drawdown = 0.05,
 	.max_drawdown = 0.35,
 	.plateau_ratio = 0.4,
 };
 #define HEAP_ERROR_PART 0.06
+#define START_SPAN_S	35.0
 
 /* So much, and such a part of what is resident, for so long. */
 #define HELD_MIN	(16 << 20)
@@ -63,14 +64,18 @@ static void say_outside(const struct judging *j, struct finding *f, const struct
 
 static void judge_growth(struct judging *j)
 {
+	struct detect_rules rules = outside_rules;
 	const struct window_query query = {
 		.level = j->p->outside_series,
-		.rules = &outside_rules,
+		.rules = &rules,
 		.min_part = outside_rules.min_growth_part,
 	};
 	struct window_shown shown;
 	struct finding *f;
 
+	/* Pages of a program's data, and C's arenas, are touched by and by. */
+	if (j->is_starting)
+		rules.min_span_s = START_SPAN_S;
 	bool is_rising = window_detect(&query, &shown);
 	const struct detect *d = &shown.d;
 

@@ -20,11 +20,12 @@ static const struct detect_rules heap_rules = {
 	.min_span_s = 15,
 	.min_buckets = 5,
 	.p_max = 0.01,
-	.min_growth = 1 << 20,
+	.min_growth = 2 << 20,
 	.min_growth_part = 0.10,
 	.steady_drawdown = 0,
 	.max_drawdown = 0.35,
 	.plateau_ratio = 0.5,
+	.noise_factor = 1.5,
 };
 
 /* While the program starts it fills what it will keep: its heap is watched for longer. */
