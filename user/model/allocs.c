@@ -7,6 +7,7 @@
 #include "base/clock.h"
 
 #define HELD_POINTS	 16
+#define SAMPLES_MIN	 2 /* of the profile: one may be chance */
 #define HELD_INTERVAL_NS (10 * NSEC_PER_SEC)
 
 static void alloc_site_free(struct alloc_site *s)
@@ -157,7 +158,9 @@ int allocs_snapshot(struct allocs *a, const struct model_resolver *r,
 	if (n)
 		qsort(order, n, sizeof(order[0]), by_growth);
 	*ret_n = 0;
-	for (size_t i = 0; i < n && shown < SNAPSHOT_ALLOCS_MAX && growth(order[i]) > 0; i++) {
+	int64_t least = a->rate > 0 ? SAMPLES_MIN * a->rate : 1;
+
+	for (size_t i = 0; i < n && shown < SNAPSHOT_ALLOCS_MAX && growth(order[i]) >= least; i++) {
 		int err = show(order[i], r, &ret[shown]);
 
 		if (err)

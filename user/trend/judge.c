@@ -28,6 +28,7 @@
 #define LEVEL_MIN_NS	    (60 * NSEC_PER_SEC)
 #define LEVEL_MIN_MEMORY_NS (20 * NSEC_PER_SEC)
 #define LEVEL_PART_MEMORY   0.3
+#define LEVEL_GCS	    1
 #define TOP_PART	    0.03 /* of what it grew: less is no rise */
 #define FORGET_BACK_NS	    (600 * NSEC_PER_SEC)
 
@@ -44,7 +45,8 @@ struct item {
 	uint64_t found_ns, seen_ns, back_ns; /* first, last, and since when it is recovered */
 	double peak;
 	double top; /* the level, when it last rose by something worth mentioning: */
-	uint64_t top_ns;
+	uint64_t top_ns, top_gcs; /* gcs: seen until then */
+	bool has_fallen; /* it recovered by that, and not by being level */
 	enum finding_state state;
 };
 
@@ -165,8 +167,13 @@ static void item_seen(struct item *it, const struct finding *f, uint64_t now_ns)
 		it->state = FINDING_FLAGGED;
 }
 
+static bool has_come_back(const struct item *it, double level)
+{
+	return level <= it->finding.first + (1 - BACK_PART) * (it->peak - it->finding.first);
+}
+
 /* When it rose last: a detector needs longer to see that it has ended. */
-static void follow_level(struct item *it, double level, uint64_t now_ns)
+static void follow_level(struct item *it, double level, const struct snapshot_process *p)
 {
 	it->peak = fmax(it->peak, level);
 	double grown = it->peak - it->finding.first;
@@ -174,7 +181,11 @@ static void follow_level(struct item *it, double level, uint64_t now_ns)
 	if (it->top_ns && level <= it->top + TOP_PART * grown)
 		return;
 	it->top = level;
-	it->top_ns = now_ns;
+	it->top_ns = p->now_ns;
+	it->top_gcs = p->gc_seen;
+	/* It was over too soon: a step of a staircase. */
+	if (it->state == FINDING_RECOVERED && !it->has_fallen)
+		it->state = FINDING_PAUSED;
 }
 
 static void item_add(struct memory *m, const struct finding *f, uint64_t now_ns)
@@ -190,16 +201,15 @@ static void item_add(struct memory *m, const struct finding *f, uint64_t now_ns)
 	item_seen(it, f, now_ns);
 }
 
-static bool has_come_back(const struct item *it, double level)
-{
-	return level <= it->finding.first + (1 - BACK_PART) * (it->peak - it->finding.first);
-}
-
 /* Level for as long as it had grown, or a good part of that: it was filling up. */
-static bool is_level(const struct item *it, uint64_t now_ns)
+static bool is_level(const struct item *it, const struct snapshot_process *p)
 {
 	double grown_ns = it->finding.horizon_s * (double)NSEC_PER_SEC;
-	double unseen_ns = (double)(now_ns - it->top_ns);
+	double unseen_ns = (double)(p->now_ns - it->top_ns);
+
+	/* Of a heap that no GC has looked at since, nothing is known. */
+	if (it->finding.kind == VERDICT_HEAP_RETENTION && p->gc_seen < it->top_gcs + LEVEL_GCS)
+		return false;
 
 	if (it->finding.unit == VERDICT_BYTES)
 		return unseen_ns >= fmax(LEVEL_PART_MEMORY * grown_ns, LEVEL_MIN_MEMORY_NS);
@@ -220,7 +230,8 @@ static bool item_unseen(struct item *it, const struct snapshot_process *p)
 	case FINDING_PAUSED:
 		break;
 	}
-	if (has_come_back(it, level_now(p, it)) || is_level(it, p->now_ns)) {
+	it->has_fallen = has_come_back(it, level_now(p, it));
+	if (it->has_fallen || is_level(it, p)) {
 		it->state = FINDING_RECOVERED;
 		it->back_ns = p->now_ns;
 	} else if (unseen_ns >= PAUSE_NS) {
@@ -250,7 +261,7 @@ static void look_at(struct memory *m, const struct snapshot_process *p, const st
 		/* It was taken for a leak, and what was seen since tells that it is none. */
 		if (is_cleared(it, v))
 			continue;
-		follow_level(it, level_now(p, it), p->now_ns);
+		follow_level(it, level_now(p, it), p);
 		if (it->seen_ns == p->now_ns || item_unseen(it, p))
 			m->items[kept++] = *it;
 	}

@@ -20,7 +20,6 @@ struct judging {
 	/* what is open */
 	bool is_slowing; /* something rose, and still does a little */
 	bool is_undecided; /* something rises whose end is not in sight */
-	const struct snapshot_site *at_work; /* its goroutines increase, and run; NULL: none */
 	const struct snapshot_site *open; /* grew, and it is too early to tell; NULL: none */
 	struct window_shown heap;
 	bool is_heap_judged;

@@ -57,9 +57,13 @@ static const struct detect_rules survivor_rules = {
 #define AT_WORK_PART 0.7
 #define AT_WORK_DIED 0.1
 #define OWN_TIMERS   0.5
+#define AT_WORK_S    120.0 /* a pool has found its size by then */
+#define AT_WORK_SURE 0.75
 
 /* So much of the growth of goroutines in IO wait is that of the sockets: they are connections. */
 #define CONNECTIONS_PART 0.7
+#define STUCK_PART	 0.8 /* of a server's goroutines in the same handler's wait: they hang */
+#define TWIN_PART	 0.2
 
 /* With so many waiting for the same it is all of them. */
 #define ALL_WAIT 0.95
@@ -229,6 +233,21 @@ static double live_at_start(const struct snapshot_site *s, const struct window_s
 	return n ? v[0] : 0;
 }
 
+/*
+ * Workers of a pool that grows: they wait for work on a channel, are woken by it, and do not end.
+ * Those that are woken by timers of their own are as many as there are timers.
+ */
+static bool is_at_work(const struct judging *j, const struct snapshot_site *s)
+{
+	const struct snapshot_timers *timers = j->p->timers;
+
+	if (s->ran_part < AT_WORK_PART || !pile_waits_inside(s) ||
+	    (double)s->died > AT_WORK_DIED * (double)s->born)
+		return false;
+	return timers && !timers->is_partial &&
+	       (double)timers->total < OWN_TIMERS * (double)s->live;
+}
+
 static bool is_early(const struct judging *j, const struct snapshot_site *s)
 {
 	const struct series *live = detect_horizon(s->live_series);
@@ -237,6 +256,7 @@ static bool is_early(const struct judging *j, const struct snapshot_site *s)
 				 : j->observed_s;
 
 	return known_s < SETTLED_LIVES * s->lifetime_p99_s ||
+	       (known_s < AT_WORK_S && is_at_work(j, s)) ||
 	       (s->at_attach < SETTLED_MIN && known_s < SETTLED_S);
 }
 
@@ -261,6 +281,12 @@ static void leak_found(struct judging *j, const struct snapshot_site *s,
 	say_growth(j, f);
 	say_work(j, f);
 	advise_leak(f);
+	if (is_at_work(j, s)) {
+		f->confidence *= AT_WORK_SURE;
+		finding_say(f,
+			    "nearly all of them have run lately: subscribers that nobody removes "
+			    "look so, and workers of a pool that grows with the load");
+	}
 }
 
 /*
@@ -297,32 +323,42 @@ static double rise_since(const struct series3 *s3, double from_s)
 	return n ? v[n - 1] - v[0] : 0;
 }
 
+static bool waits_for_network(const struct snapshot_site *s)
+{
+	return s->wait_reason && !strcmp(s->wait_reason, "IO wait");
+}
+
+/* net/http serves a connection with one goroutine, which waits for whatever the handler does. */
+static bool is_server(const struct snapshot_site *s)
+{
+	return !strcmp(s->function, "net/http.(*Server).Serve") &&
+	       (double)s->wait_count < STUCK_PART * (double)s->live;
+}
+
+/* For each of them another one reads: the two halves of a connection. */
+static bool has_readers(const struct judging *j, const struct snapshot_site *s)
+{
+	for (size_t i = 0; i < j->p->n_sites; i++) {
+		const struct snapshot_site *it = &j->p->sites[i];
+
+		if (it != s && waits_for_network(it) &&
+		    fabs((double)(it->live - s->live)) <= TWIN_PART * (double)s->live)
+			return true;
+	}
+	return false;
+}
+
 /* Each has a socket that is open on both sides: as many clients as connections. */
 static bool is_of_connections(const struct judging *j, const struct snapshot_site *s,
 			      const struct detect *d)
 {
 	const struct sockets *states = j->p->socket_states;
 
-	if (!s->wait_reason || strcmp(s->wait_reason, "IO wait") != 0)
+	if (!waits_for_network(s) && !is_server(s) && !has_readers(j, s))
 		return false;
 	if (states && states->n[SOCKETS_CLOSE_WAIT] >= states->n[SOCKETS_ESTABLISHED])
 		return false;
 	return rise_since(j->p->sockets_series, d->t[0]) >= CONNECTIONS_PART * d->growth;
-}
-
-/*
- * Workers of a pool that grows: they wait for work on a channel, are woken by it, and do not end.
- * Those that are woken by timers of their own are as many as there are timers.
- */
-static bool is_at_work(const struct judging *j, const struct snapshot_site *s)
-{
-	const struct snapshot_timers *timers = j->p->timers;
-
-	if (s->ran_part < AT_WORK_PART || !pile_waits_inside(s) ||
-	    (double)s->died > AT_WORK_DIED * (double)s->born)
-		return false;
-	return timers && !timers->is_partial &&
-	       (double)timers->total < OWN_TIMERS * (double)s->live;
 }
 
 static void clear(struct judging *j, const struct snapshot_site *s)
@@ -448,10 +484,7 @@ static bool judge_growth(struct judging *j, const struct snapshot_site *s)
 		j->is_undecided = true;
 		return false;
 	}
-	if (is_at_work(j, s)) {
-		clear(j, s);
-		j->at_work = s;
-	} else if (is_of_connections(j, s, &shown.d)) {
+	if (is_of_connections(j, s, &shown.d)) {
 		clear(j, s);
 		connections_found(j, s, &shown);
 	} else {

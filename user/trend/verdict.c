@@ -183,11 +183,6 @@ static void summarise_open(const struct judging *j)
 		snprintf(v->summary, sizeof(v->summary),
 			 "growth is slowing down: observe for longer than %s",
 			 text_duration(w.a, j->observed_s));
-	else if (j->at_work)
-		snprintf(v->summary, sizeof(v->summary),
-			 "goroutines of %.80s (line %u) increase, and are at work: nearly all have "
-			 "run lately",
-			 j->at_work->function, j->at_work->line);
 	else if (j->is_undecided)
 		snprintf(v->summary, sizeof(v->summary),
 			 "long-lived goroutines increase, but they do end: observe for longer");
@@ -243,7 +238,7 @@ static void too_short(const struct judging *j)
 
 static bool is_open(const struct judging *j)
 {
-	return j->is_slowing || j->is_undecided || j->at_work || j->open || j->is_heap_open;
+	return j->is_slowing || j->is_undecided || j->open || j->is_heap_open;
 }
 
 static void conclude(struct judging *j)
