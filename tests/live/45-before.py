@@ -91,7 +91,7 @@ def main():
     both = [[], ["--park", "off"]]
     leaks("15s", [(v, N, 0) for v in VERSIONS] + [(first, N, 1), (last, N, 1)], both)
     leaks("30s", [(last, N, 0), (last, N, 1), (last, N, 7)], both[:1])
-    leaks("20s", [(last, 0, 3)], both[1:])
+    leaks("50s", [(last, 0, 3)], both[1:])
     healthy([first, last], both)
     lib.finish()
 

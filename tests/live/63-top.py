@@ -34,7 +34,7 @@ def lines_without_a_leak(busy):
 def screen_of_a_leak(leak):
     """Nothing is printed but pictures: its status is 0."""
     ours, theirs = pty.openpty()
-    with subprocess.Popen([lib.GOTIDE, "top", "--for", "15s", str(leak.pid)], stdin=theirs,
+    with subprocess.Popen([lib.GOTIDE, "top", "--for", "25s", str(leak.pid)], stdin=theirs,
                           stdout=theirs, stderr=subprocess.DEVNULL,
                           env={**os.environ, "TERM": "xterm"}) as top:
         os.close(theirs)

@@ -155,10 +155,15 @@ static double level_now(const struct snapshot_process *p, const struct item *it)
 
 /* ---- looking ---- */
 
+static bool is_sure_at_once(const struct finding *f)
+{
+	return f->is_standing || f->confidence >= CONFIRM_AT;
+}
+
 static void item_seen(struct item *it, const struct finding *f, uint64_t now_ns)
 {
-	bool is_confirmed = !f->is_early &&
-			    (now_ns - it->found_ns >= CONFIRM_NS || f->confidence >= CONFIRM_AT);
+	bool is_confirmed =
+		!f->is_early && (now_ns - it->found_ns >= CONFIRM_NS || is_sure_at_once(f));
 
 	it->finding = *f;
 	it->seen_ns = now_ns;
@@ -324,7 +329,7 @@ static void mark_findings(struct memory *m, const struct snapshot_process *p, st
 		struct finding *f = &v->findings[i];
 		const struct item *it = find_item(m, f->kind, gopc_of(f));
 		bool is_old = it && p->now_ns - it->found_ns >= CONFIRM_NS;
-		bool is_sure = is_old || f->confidence >= CONFIRM_AT;
+		bool is_sure = is_old || is_sure_at_once(f);
 
 		f->since_s = it ? seconds_between(it->found_ns, p->now_ns) : 0;
 		if (!is_remembered(f->kind) || (is_sure && !f->is_early))

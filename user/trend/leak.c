@@ -264,6 +264,7 @@ static void leak_found(struct judging *j, const struct snapshot_site *s,
 		       const struct window_shown *shown, const struct detect *live)
 {
 	double begun, first = live_at_start(s, shown, &begun);
+	struct pile pile;
 	struct finding *f = judging_add(j, VERDICT_GOROUTINE_LEAK, judging_s(j->p->now_ns) - begun);
 
 	j->leaked += shown->d.growth;
@@ -277,6 +278,7 @@ static void leak_found(struct judging *j, const struct snapshot_site *s,
 	f->survivors = s->survivors;
 	f->confidence = leak_confidence(s, &shown->d, ended_late_part(j, s, shown));
 	f->is_early = is_early(j, s);
+	f->is_standing = pile_judge(j->p, s, &pile);
 	leak_rate(j, shown, live, f);
 	say_growth(j, f);
 	say_work(j, f);
@@ -438,6 +440,7 @@ static void judge_pile(struct judging *j, const struct snapshot_site *s)
 	f->died = s->died;
 	f->survivors = s->survivors;
 	f->confidence = pile.confidence;
+	f->is_standing = true;
 	if (pile.is_growing)
 		f->per_min = (f->last - f->first) / j->observed_s * 60;
 	f->per_min_low = f->per_min_high = f->per_min;

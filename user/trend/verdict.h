@@ -53,6 +53,7 @@ struct finding {
 	double since_s; /* how long ago it was found first */
 	/* Too young for one look or two to tell: long lives that begin look the same. */
 	bool is_early;
+	bool is_standing; /* told by what is there and does not move, so that one look is enough */
 	enum verdict_unit unit;
 	double confidence; /* 0..1 */
 	double horizon_s; /* of the observation that showed it */
