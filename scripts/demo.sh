@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
 # The main job on a workload of its own: a Go program that leaks goroutines and a busy healthy one,
-# both stripped, watched from outside for half a minute, and the verdicts.
+# both stripped, watched from outside for a minute, and the verdicts.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 OUTPUT=${OUTPUT:-.output}
 GO_VERSION=${GO_VERSION:-1.24}
-DEMO_FOR=${DEMO_FOR:-30s}
+DEMO_FOR=${DEMO_FOR:-50s}
 
 [ "$(id -u)" = 0 ] || {
 	echo "demo: needs root, for probes in the kernel: sudo make demo" >&2
