@@ -36,7 +36,7 @@ def main():
     lib.build(["busy"], ["stripped"])
     leaks, busies = start_all()
     progs = [*leaks.values(), *busies.values()]
-    status, out, err = lib.gotide("report", "--for", "20s", "-j", *(str(p.pid) for p in progs))
+    status, out, err = lib.gotide("report", "--for", "50s", "-j", *(str(p.pid) for p in progs))
     got = lib.reports(out)
     lib.equal(status, 3, f"status ({err})")
     lib.equal(sorted(got), sorted(p.pid for p in progs), "pids reported")
