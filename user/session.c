@@ -12,8 +12,8 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/text.h"
-#include "base/vec.h"
 #include "event/ring.h"
+#include "session/asked.h"
 #include "session/gap.h"
 #include "session/heapread.h"
 #include "session/loop.h"
@@ -102,121 +102,6 @@ static void add_all(struct session *s)
 		if (is_wanted(s, pids[i]))
 			add_process(s, pids[i]);
 	}
-}
-
-/* A process that was asked for, and by which name. */
-struct asked {
-	pid_t pid;
-	const char *name; /* borrowed from the options */
-};
-typedef VEC(struct asked) asked_vec;
-
-static void cleanup_asked(asked_vec *a)
-{
-	vec_release(a);
-}
-
-static bool is_number(const char *name)
-{
-	return !name[strspn(name, "0123456789")];
-}
-
-/* Appends the pids that a name stands for; a name that stands for none is an error of its own. */
-static int match_name(const struct session *s, const char *name, asked_vec *asked)
-{
-	_cleanup_free_ pid_t *found = NULL;
-	size_t n = 0;
-	int err = target_match(s->proc_root, name, &found, &n);
-
-	if (err)
-		return log_err(err, "%s", name);
-	if (!n) {
-		(void)log_err(0, "%s: no process of this %s", name,
-			      is_number(name) ? "pid" : "name");
-		return -ENOENT;
-	}
-	for (size_t i = 0; !err && i < n; i++)
-		err = vec_push(asked, ((struct asked){ found[i], name }));
-	return err;
-}
-
-static int match_names(const struct session *s, asked_vec *asked)
-{
-	for (size_t i = 0; i < s->opts->n_names; i++) {
-		int err = match_name(s, s->opts->names[i], asked);
-
-		if (err)
-			return err;
-	}
-	return 0;
-}
-
-/* Processes of one name that were refused for the same reason, to be told in one line. */
-struct refusals {
-	const char *name; /* NULL: none */
-	size_t n;
-	struct watch_error error; /* of the first */
-};
-
-/* Without the pid that it begins with. */
-static const char *reason_in(const char *text)
-{
-	const char *colon = strstr(text, ": ");
-
-	return colon ? colon + 2 : text;
-}
-
-static void refusals_say(struct refusals *r)
-{
-	const char *text = r->error.text;
-
-	if (!r->name)
-		return;
-	if (r->n > 1)
-		(void)log_err(0, "%s: %zu processes: %s", r->name, r->n, reason_in(text));
-	else if (is_number(r->name))
-		(void)log_err(0, "%s", text);
-	else
-		(void)log_err(0, "%s: %s", r->name, text);
-	r->name = NULL;
-}
-
-static void refusals_add(struct refusals *r, const char *name, const struct watch_error *e)
-{
-	bool is_same = r->name && !strcmp(r->name, name) &&
-		       !strcmp(reason_in(r->error.text), reason_in(e->text));
-
-	if (!is_same) {
-		refusals_say(r);
-		*r = (struct refusals){ .name = name, .error = *e };
-	}
-	r->n++;
-}
-
-static int add_named(struct session *s, const asked_vec *asked)
-{
-	struct refusals refusals = { 0 };
-	size_t added = 0;
-
-	for (size_t i = 0; i < asked->n; i++) {
-		const struct asked *a = &asked->items[i];
-		struct watch_error e = { 0 };
-		int err = watch_add(&s->watch, a->pid, &e);
-
-		if (!err || err == -EEXIST) {
-			added++;
-			continue;
-		}
-		if (!e.text[0])
-			snprintf(e.text, sizeof(e.text), "pid %d: %s", a->pid, strerror(-err));
-		refusals_add(&refusals, a->name, &e);
-	}
-	refusals_say(&refusals);
-	if (added)
-		return 0;
-	/* why not has been said for each */
-	(void)log_err(0, "nothing to watch");
-	return -ENOENT;
 }
 
 static int start_command(struct session *s)
@@ -557,7 +442,7 @@ static int start_watch(struct session *s)
 	int err = 0;
 
 	if (s->opts->whom == SESSION_NAMED)
-		err = match_names(s, &asked);
+		err = asked_match(s->proc_root, s->opts->names, s->opts->n_names, &asked);
 	if (err)
 		return err;
 	err = open_probe(s);
@@ -579,7 +464,7 @@ static int start_watch(struct session *s)
 	if (err)
 		return err;
 	if (s->opts->whom == SESSION_NAMED)
-		return add_named(s, &asked);
+		return asked_watch(&s->watch, &asked);
 	if (s->opts->whom == SESSION_COMMAND)
 		return start_command(s);
 	add_all(s);
