@@ -16,6 +16,7 @@
 #include "cmd/cmd.h"
 #include "cmd/opts.h"
 #include "cmd/process.h"
+#include "session/profiles.h"
 #include "view/dump.h"
 #include "view/jsonl.h"
 
@@ -345,7 +346,7 @@ static int write_profiles(struct goroutines_cmd *c, const struct group_filter *f
 	if (!err) {
 		struct goroutines g = picture_of(c, GROUP_STACK, &groups);
 
-		process_identify(&c->target, &p);
+		profiles_identify(&c->target, &p);
 		err = goroutines_profile(&g, c->by == GROUP_SITE, &p);
 	}
 	if (err)

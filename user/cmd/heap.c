@@ -18,6 +18,7 @@
 #include "cmd/heapspans.h"
 #include "cmd/opts.h"
 #include "cmd/process.h"
+#include "session/profiles.h"
 #include "target/procfs.h"
 #include "view/jsonl.h"
 
@@ -363,7 +364,7 @@ static int write_profiles(struct heap_cmd *c)
 			no_profile(c->profile_err));
 		return c->profile_err;
 	}
-	process_identify(&c->target, &p);
+	profiles_identify(&c->target, &p);
 	err = heap_sites_profile(&c->profile, c->symbols, &p);
 	if (err)
 		log_err(err, "%s", c->target.comm);

@@ -6,6 +6,7 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "cmd/process.h"
+#include "session/profiles.h"
 #include "session/cgo.h"
 #include "view/cgo.h"
 #include "view/jsonl.h"
@@ -76,7 +77,7 @@ static int write_profiles(struct show *s)
 
 	if (!h->is_folded && !h->pprof && !h->svg)
 		return 0;
-	process_identify(h->target, &p);
+	profiles_identify(h->target, &p);
 	err = cgo_profile(cgo_result(s->cgo), &p);
 	if (err)
 		log_err(err, "%s", h->target->comm);

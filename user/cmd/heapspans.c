@@ -6,6 +6,7 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "cmd/process.h"
+#include "session/profiles.h"
 #include "session/spans.h"
 #include "view/jsonl.h"
 #include "view/spans.h"
@@ -76,7 +77,7 @@ static int write_profiles(struct show *s)
 
 	if (!h->is_folded && !h->pprof && !h->svg)
 		return 0;
-	process_identify(h->target, &p);
+	profiles_identify(h->target, &p);
 	err = spans_profile(&s->result, &p);
 	if (err)
 		log_err(err, "%s", h->target->comm);

@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -136,26 +135,6 @@ int process_failed(const struct target *t, int err, const char *what)
 	log_err(0, "pid %d (%s, %s): cannot read %s: %s", (int)t->pid, t->comm,
 		gobin_info(t->bin)->version.text, what, why);
 	return err;
-}
-
-void process_identify(const struct target *t, struct profile *p)
-{
-	const struct moduledata *md = gobin_moduledata(t->bin);
-	struct procfs_map map = { 0 };
-	struct timespec now;
-
-	clock_gettime(CLOCK_REALTIME, &now);
-	p->time_ns = (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
-	p->bin = t->bin;
-	p->bias = t->bias;
-	p->exe = t->exe;
-	p->build_id = gobin_info(t->bin)->build_id;
-	if (procfs_exe_map(PROC_ROOT, t->pid, &map))
-		return;
-	/* All of the executable's segments: they are mapped together, in the file's order. */
-	p->map_start = map.start;
-	p->map_end = md ? MAX(map.end, t->bias + md->etext) : map.end;
-	p->map_offset = map.offset;
 }
 
 /* ---- files ---- */

@@ -22,9 +22,6 @@ bool process_is_named(const char *name);
 /* Whether the process is still the one that was opened; if not, why not is reported. */
 int process_check(const struct target *t) _must_check_;
 
-/* Sets what a profile says of the process, and the time; borrows from t. */
-void process_identify(const struct target *t, struct profile *p);
-
 /* Why nothing of the runtime's can be read of its memory, for people; NULL: it can. */
 const char *process_lacks(const struct target *t);
 

@@ -95,6 +95,11 @@ int loop_add_signal(struct loop *l, int signal, loop_fn *fn, void *arg)
 	return add_source(l, signal, EV_SIGNAL | EV_PERSIST, NULL, fn, arg);
 }
 
+struct event_base *loop_base(struct loop *l)
+{
+	return l->base;
+}
+
 int loop_run(struct loop *l)
 {
 	return event_base_dispatch(l->base) < 0 ? -EIO : 0;

@@ -9,6 +9,7 @@
 #include "base/err.h"
 
 struct loop;
+struct event_base;
 
 int loop_new(struct loop **ret) _must_check_;
 void loop_free(struct loop *l); /* NULL is fine; forgets all that was added */
@@ -21,6 +22,9 @@ int loop_add_timer(struct loop *l, double seconds, bool repeats, loop_fn *fn,
 /* Calls fn whenever fd, which stays the caller's, is readable. */
 int loop_add_fd(struct loop *l, int fd, loop_fn *fn, void *arg) _must_check_;
 int loop_add_signal(struct loop *l, int signal, loop_fn *fn, void *arg) _must_check_;
+
+/* libevent's own, for session/http and session/aside. */
+struct event_base *loop_base(struct loop *l);
 
 /* Runs until loop_stop(). */
 int loop_run(struct loop *l) _must_check_;
