@@ -15,8 +15,8 @@
 #include "version.h"
 
 static const struct cmd *const commands[] = {
-	&cmd_top,    &cmd_report, &cmd_run,  &cmd_goroutines, &cmd_heap,
-	&cmd_record, &cmd_replay, &cmd_diff, &cmd_inspect,    &cmd_doctor,
+	&cmd_top,    &cmd_report, &cmd_run,   &cmd_goroutines, &cmd_heap,   &cmd_record,
+	&cmd_replay, &cmd_diff,	  &cmd_agent, &cmd_inspect,    &cmd_doctor,
 };
 
 static void print_help(FILE *f)
@@ -37,6 +37,7 @@ static void print_help(FILE *f)
 	      "  gotide run -- ./server        the same for a command, until it ends\n"
 	      "  gotide goroutines shop        where its goroutines are now\n"
 	      "  gotide heap shop              where its memory is, and what allocated it\n"
+	      "  gotide agent                  serve all of that to Prometheus and browsers\n"
 	      "  gotide doctor                 what this kernel and these privileges allow\n",
 	      f);
 }

@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "event/ring.h"
+#include "session/agent.h"
 #include "session/asked.h"
 #include "session/gap.h"
 #include "session/heapread.h"
@@ -24,6 +25,7 @@
 #include "session/spawn.h"
 #include "session/tally.h"
 #include "session/watch.h"
+#include "target/procfs.h"
 
 /* The ring wakes us only when a quarter full: what comes slowly is collected this often. */
 #define SESSION_POLL_S 0.05
@@ -52,6 +54,7 @@ struct session {
 	struct gap gap; /* between the last two ticks */
 	struct record *record; /* NULL: no tape is kept */
 	struct replay *replay; /* NULL: this is live */
+	struct agent *agent; /* NULL: nobody is served */
 	uint32_t ticks_due; /* ticks left out since the last one: a tape has used its allowance */
 	bool is_stopped; /* a replay, by session_stop() */
 	uint64_t tasks_lost; /* records of exec and exit that the ring had no room for, so far */
@@ -61,12 +64,39 @@ struct session {
 
 /* ---- who is watched ---- */
 
+#define CGROUP_TEXT_MAX 4096
+
+/* What cannot be read matches nothing. */
+static bool passes_filter(const struct session *s, pid_t pid)
+{
+	const struct filter *f = s->opts->filter;
+	char exe[TARGET_PATH_MAX] = "", cgroup[CGROUP_TEXT_MAX] = "";
+	struct procfs_stat st = { 0 };
+	bool is_deleted;
+
+	if (!f || !f->rules.n)
+		return true;
+	if (filter_asks(f, FILTER_NAME)) {
+		if (procfs_stat(s->proc_root, pid, &st) ||
+		    procfs_exe_path(s->proc_root, pid, exe, sizeof(exe), &is_deleted))
+			log_debug("pid %d: its name cannot be read", pid);
+	}
+	if (filter_asks(f, FILTER_CGROUP) &&
+	    procfs_cgroup(s->proc_root, pid, cgroup, sizeof(cgroup)))
+		log_debug("pid %d: its cgroup cannot be read", pid);
+	return filter_wants(f, &(struct filter_subject){
+				       .comm = st.comm,
+				       .exe = text_base_name(exe),
+				       .cgroup = cgroup,
+			       });
+}
+
 /* Whether a process that has come to be by exec belongs to this observation. */
 static bool is_wanted(const struct session *s, pid_t pid)
 {
 	switch (s->opts->whom) {
 	case SESSION_ALL:
-		return pid != getpid();
+		return pid != getpid() && passes_filter(s, pid);
 	case SESSION_COMMAND:
 		return pid == s->spawn.pid || target_descends(s->proc_root, pid, s->spawn.pid);
 	case SESSION_NAMED:
@@ -220,7 +250,7 @@ static void forget_gone(struct session *s)
 	}
 }
 
-static struct snapshot_observer own_account(const struct session *s)
+struct snapshot_observer session_observer(const struct session *s)
 {
 	if (s->replay)
 		return *replay_observer(s->replay);
@@ -254,7 +284,7 @@ static void tick(struct session *s, uint64_t now_ns)
 	struct snapshot_observer own;
 
 	on_ring(s);
-	own = own_account(s);
+	own = session_observer(s);
 	if (s->record)
 		record_observer(s->record, &own);
 	int err = sample_all(&s->watch, now_ns);
@@ -329,6 +359,8 @@ static void on_tick(void *arg)
 	look_round(s);
 	if (s->opts->whom == SESSION_ALL)
 		forget_gone(s);
+	if (s->agent)
+		agent_tick(s->agent);
 	if (is_over(s))
 		loop_stop(s->loop);
 }
@@ -346,7 +378,7 @@ static void on_stop(void *arg)
 static void add_own_account(const struct session *s, struct snapshot *snap)
 {
 	for (size_t i = 0; i < snap->n; i++)
-		snap->processes[i].observer = own_account(s);
+		snap->processes[i].observer = session_observer(s);
 }
 
 static uint64_t session_now(const struct session *s)
@@ -356,20 +388,22 @@ static uint64_t session_now(const struct session *s)
 	return s->end_ns ? s->end_ns : clock_now_ns();
 }
 
-static int show(struct session *s, int (*fn)(struct session *, const struct snapshot *, void *))
+int session_show(struct session *s,
+		 int (*fn)(struct session *s, const struct snapshot *snap, void *arg), void *arg)
 {
 	struct snapshot *snap = NULL;
-	int err;
-
-	if (!fn)
-		return 0;
-	err = model_snapshot(s->model, session_now(s), &snap);
+	int err = model_snapshot(s->model, session_now(s), &snap);
 	if (err)
 		return log_err(err, "cannot make a snapshot");
 	add_own_account(s, snap);
-	err = fn(s, snap, s->opts->arg);
+	err = fn(s, snap, arg);
 	snapshot_free(snap);
 	return err;
+}
+
+static int show(struct session *s, int (*fn)(struct session *, const struct snapshot *, void *))
+{
+	return fn ? session_show(s, fn, s->opts->arg) : 0;
 }
 
 static void on_show(void *arg)
@@ -502,7 +536,8 @@ static bool is_hangup_ignored(void)
 static int catch_signals(struct session *s)
 {
 	static const int signals[] = { SIGINT, SIGTERM, SIGHUP };
-	size_t n = ARRAY_SIZE(signals) - is_hangup_ignored();
+	/* An agent has no terminal: to it the signal means something else. */
+	size_t n = ARRAY_SIZE(signals) - (s->opts->agent || is_hangup_ignored());
 
 	for (size_t i = 0; i < n; i++) {
 		int err = loop_add_signal(s->loop, signals[i], on_stop, s);
@@ -549,18 +584,26 @@ static void finish(struct session *s)
 
 static int run(struct session *s)
 {
-	int err = start_watch(s);
+	int err = 0;
 
+	if (s->opts->agent)
+		err = agent_open(s, s->loop, s->opts->agent, &s->agent);
+	if (!err)
+		err = start_watch(s);
 	if (err)
 		return err;
 	announce(s);
 	err = start_loop(s);
+	if (!err && s->agent)
+		agent_ready(s->agent);
 	if (!err)
 		err = loop_run(s->loop);
 	if (err)
 		return log_err(err, "event loop");
 	if (s->status)
 		return s->status;
+	if (s->agent)
+		agent_stopping(s->agent);
 	finish(s);
 	return show(s, s->opts->on_end);
 }
@@ -568,6 +611,7 @@ static int run(struct session *s)
 /* Probes go first: nothing may be left in a target while the rest is put away. */
 static void teardown(struct session *s)
 {
+	agent_close(s->agent);
 	if (s->watch.cache)
 		watch_release(&s->watch);
 	spawn_end(&s->spawn);
@@ -656,6 +700,30 @@ int session_replay(const char *path, const struct session_opts *opts)
 const struct judge *session_judge(const struct session *s)
 {
 	return s->judge;
+}
+
+void session_reconsider(struct session *s)
+{
+	struct watched *p, *next;
+
+	HASH_ITER (hh, s->watch.by_pid, p, next) {
+		if (!p->is_gone && !is_wanted(s, p->pid))
+			watch_remove(&s->watch, p);
+	}
+	add_all(s);
+}
+
+const struct target *session_target(const struct session *s, pid_t pid)
+{
+	const struct watched *p = watch_find(&s->watch, pid);
+
+	return p && !p->is_gone ? &p->target : NULL;
+}
+
+const struct agent_count *session_refusals(const struct session *s, size_t *ret_n)
+{
+	*ret_n = ARRAY_SIZE(s->watch.refusals);
+	return s->watch.refusals;
 }
 
 void session_stop(struct session *s)

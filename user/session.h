@@ -8,7 +8,10 @@
 #define GOTIDE_SESSION_H
 
 #include "base/err.h"
+#include "target/filter.h"
+#include "target/target.h"
 #include "trend/judge.h"
+#include "view/account.h"
 
 enum session_whom {
 	SESSION_NAMED = 0, /* names: pids or process names, each must match at least one */
@@ -17,9 +20,13 @@ enum session_whom {
 };
 
 struct session;
+struct agent_opts;
 
 struct session_opts {
 	enum session_whom whom;
+	struct agent_opts
+		*agent; /* with SESSION_ALL: serve what is known (session/agent.h); NULL: not */
+	const struct filter *filter; /* with SESSION_ALL: of them, which; NULL: all */
 	const char *const *names;
 	size_t n_names;
 	char *const *command; /* argv, NULL-terminated */
@@ -59,6 +66,22 @@ int session_replay(const char *path, const struct session_opts *opts) _must_chec
 
 /* Asks a running session to end as if its time were up; safe from callbacks. */
 void session_stop(struct session *s);
+
+/* Hands fn a snapshot as of now; what fn returned, or a negative errno, reported. */
+int session_show(struct session *s,
+		 int (*fn)(struct session *s, const struct snapshot *snap, void *arg),
+		 void *arg) _must_check_;
+
+/* The filter has changed: processes that it does not want are let go, others are taken up. */
+void session_reconsider(struct session *s);
+
+/* A process that is watched and has not ended; NULL: none of that pid is.  Borrowed. */
+const struct target *session_target(const struct session *s, pid_t pid);
+
+/* What was lost or refused so far. */
+struct snapshot_observer session_observer(const struct session *s);
+/* Go processes that could not be watched so far, by reason. */
+const struct agent_count *session_refusals(const struct session *s, size_t *ret_n);
 
 /* The time of day of what is shown, in seconds since 1970. */
 int64_t session_wall_s(const struct session *s);

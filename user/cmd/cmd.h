@@ -22,6 +22,6 @@ struct cmd {
 };
 
 extern const struct cmd cmd_top, cmd_report, cmd_run, cmd_goroutines, cmd_heap, cmd_record,
-	cmd_replay, cmd_diff, cmd_inspect, cmd_doctor;
+	cmd_replay, cmd_diff, cmd_agent, cmd_inspect, cmd_doctor;
 
 #endif

@@ -16,17 +16,12 @@ enum {
 	KEY_TAPE,
 };
 
-static error_t parse_output(int key, char *arg, struct argp_state *state)
+static error_t parse_talk(int key, char *arg, struct argp_state *state)
 {
 	struct opts *o = state->input;
 
+	(void)arg;
 	switch (key) {
-	case 'j':
-		o->is_json = true;
-		return 0;
-	case 'o':
-		o->output = arg;
-		return 0;
 	case 'q':
 		o->verbosity = LOG_LEVEL_QUIET;
 		return 0;
@@ -38,15 +33,49 @@ static error_t parse_output(int key, char *arg, struct argp_state *state)
 	}
 }
 
-static const struct argp_option output_options[] = {
-	{ "json", 'j', NULL, 0, "Print JSON, one object per line", 10 },
-	{ "output", 'o', "FILE", 0, "Write data to FILE instead of standard output", 10 },
+static const struct argp_option talk_options[] = {
 	{ "quiet", 'q', NULL, 0, "Only errors on standard error", 10 },
 	{ "verbose", 'v', NULL, 0, "More detail; twice for debugging", 10 },
 	{ 0 },
 };
 
-const struct argp opts_output_argp = { .options = output_options, .parser = parse_output };
+const struct argp opts_talk_argp = { .options = talk_options, .parser = parse_talk };
+
+static error_t parse_output(int key, char *arg, struct argp_state *state)
+{
+	struct opts *o = state->input;
+
+	switch (key) {
+	case ARGP_KEY_INIT:
+		state->child_inputs[0] = o;
+		return 0;
+	case 'j':
+		o->is_json = true;
+		return 0;
+	case 'o':
+		o->output = arg;
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+static const struct argp_option output_options[] = {
+	{ "json", 'j', NULL, 0, "Print JSON, one object per line", 10 },
+	{ "output", 'o', "FILE", 0, "Write data to FILE instead of standard output", 10 },
+	{ 0 },
+};
+
+static const struct argp_child output_children[] = {
+	{ .argp = &opts_talk_argp },
+	{ 0 },
+};
+
+const struct argp opts_output_argp = {
+	.options = output_options,
+	.parser = parse_output,
+	.children = output_children,
+};
 
 error_t opts_parse_duration(struct argp_state *state, const char *option, const char *arg,
 			    double *ret)
@@ -76,15 +105,11 @@ static error_t parse_census(struct argp_state *state, const char *arg, double *r
 	return 0;
 }
 
-static error_t parse_observe(int key, char *arg, struct argp_state *state)
+static error_t parse_probe(int key, char *arg, struct argp_state *state)
 {
 	struct opts *o = state->input;
 
 	switch (key) {
-	case 'i':
-		return opts_parse_duration(state, "--interval", arg, &o->interval_s);
-	case KEY_FOR:
-		return opts_parse_duration(state, "--for", arg, &o->for_s);
 	case KEY_PARK:
 		return parse_park(state, arg, &o->watch_parks);
 	case KEY_CENSUS:
@@ -94,9 +119,7 @@ static error_t parse_observe(int key, char *arg, struct argp_state *state)
 	}
 }
 
-static const struct argp_option observe_options[] = {
-	{ "for", KEY_FOR, "DURATION", 0, "Observe for DURATION (30s, 5m, 2h)", 1 },
-	{ "interval", 'i', "DURATION", 0, "Take a sample every DURATION (default 1s)", 1 },
+static const struct argp_option probe_options[] = {
 	{ "park", KEY_PARK, "all|off", 0,
 	  "Probe every park and wake-up of a goroutine for exact counts by wait reason; dear on "
 	  "busy servers",
@@ -108,7 +131,41 @@ static const struct argp_option observe_options[] = {
 	{ 0 },
 };
 
-const struct argp opts_observe_argp = { .options = observe_options, .parser = parse_observe };
+const struct argp opts_probe_argp = { .options = probe_options, .parser = parse_probe };
+
+static error_t parse_observe(int key, char *arg, struct argp_state *state)
+{
+	struct opts *o = state->input;
+
+	switch (key) {
+	case ARGP_KEY_INIT:
+		state->child_inputs[0] = o;
+		return 0;
+	case 'i':
+		return opts_parse_duration(state, "--interval", arg, &o->interval_s);
+	case KEY_FOR:
+		return opts_parse_duration(state, "--for", arg, &o->for_s);
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+static const struct argp_option observe_options[] = {
+	{ "for", KEY_FOR, "DURATION", 0, "Observe for DURATION (30s, 5m, 2h)", 1 },
+	{ "interval", 'i', "DURATION", 0, "Take a sample every DURATION (default 1s)", 1 },
+	{ 0 },
+};
+
+static const struct argp_child observe_children[] = {
+	{ .argp = &opts_probe_argp },
+	{ 0 },
+};
+
+const struct argp opts_observe_argp = {
+	.options = observe_options,
+	.parser = parse_observe,
+	.children = observe_children,
+};
 
 static error_t parse_target(int key, char *arg, struct argp_state *state)
 {

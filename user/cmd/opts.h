@@ -32,8 +32,10 @@ struct opts {
 };
 
 /* Groups, for the children of a command's argp; their input is the struct opts. */
-extern const struct argp opts_output_argp; /* -j -o -q -v */
-extern const struct argp opts_observe_argp; /* -i --for --park --census */
+extern const struct argp opts_talk_argp; /* -q -v */
+extern const struct argp opts_output_argp; /* -j -o, and those */
+extern const struct argp opts_probe_argp; /* --park --census */
+extern const struct argp opts_observe_argp; /* -i --for, and those */
 extern const struct argp opts_target_argp; /* -p and PID|NAME arguments */
 extern const struct argp opts_tape_argp; /* --tape */
 

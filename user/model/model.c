@@ -15,6 +15,7 @@ struct model {
 	uint32_t max_sites;
 	const struct fact_listener *listener; /* borrowed */
 	uint64_t refused; /* facts dropped for want of memory */
+	struct snapshot_gone gone;
 };
 
 int model_new(const struct model_opts *opts, struct model **ret)
@@ -86,6 +87,19 @@ void model_process_exited(struct model *m, pid_t pid, uint64_t ts_ns, int exit_c
 		process_exited(p, ts_ns, exit_code);
 }
 
+static void add_gone(struct snapshot_gone *gone, const struct process *p)
+{
+	struct snapshot_process last = { 0 };
+
+	picture_cost(p, &last);
+	gone->processes++;
+	gone->received += last.received;
+	gone->sampled_out += last.sampled_out;
+	gone->lost += last.lost;
+	gone->bad += last.bad;
+	gone->hits += last.hits;
+}
+
 void model_process_remove(struct model *m, pid_t pid)
 {
 	struct process *p = process_find(m, pid);
@@ -93,6 +107,7 @@ void model_process_remove(struct model *m, pid_t pid)
 	if (!p)
 		return;
 	tell(m, &(struct fact){ .kind = FACT_REMOVED, .pid = pid });
+	add_gone(&m->gone, p);
 	HASH_DEL(m->processes, p);
 	process_free(p);
 }
@@ -249,6 +264,7 @@ int model_snapshot(struct model *m, uint64_t now_ns, struct snapshot **ret)
 	if (!s)
 		return -ENOMEM;
 	s->now_ns = now_ns;
+	s->gone = m->gone;
 	s->processes = calloc(HASH_COUNT(m->processes) + 1, sizeof(*s->processes));
 	int err = s->processes ? 0 : -ENOMEM;
 

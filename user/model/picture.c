@@ -110,7 +110,7 @@ static int snapshot_reasons(struct process *p, struct snapshot_process *ret)
 	return 0;
 }
 
-static void snapshot_cost(const struct process *p, struct snapshot_process *ret)
+void picture_cost(const struct process *p, struct snapshot_process *ret)
 {
 	ret->received = p->received;
 	ret->hooks_on = p->hooks_on;
@@ -230,7 +230,7 @@ int picture_take(struct process *p, uint64_t now_ns, struct snapshot_process *re
 	if (!p->has_census)
 		ret->at_attach = -1;
 	snapshot_memory(p, ret);
-	snapshot_cost(p, ret);
+	picture_cost(p, ret);
 	snapshot_series(p, ret);
 	return snapshot_reasons(p, ret);
 }

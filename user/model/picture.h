@@ -14,4 +14,7 @@
  */
 int picture_take(struct process *p, uint64_t now_ns, struct snapshot_process *ret) _must_check_;
 
+/* Of it only what the observation cost: records and hits. */
+void picture_cost(const struct process *p, struct snapshot_process *ret);
+
 #endif

@@ -216,8 +216,15 @@ struct snapshot_process {
 	double cost_s; /* hits x cost per hit: estimate; -1 if not calibrated */
 };
 
+/* The observer's account over the processes that were removed. */
+struct snapshot_gone {
+	uint64_t processes;
+	uint64_t received, sampled_out, lost, bad, hits;
+};
+
 struct snapshot {
 	uint64_t now_ns;
+	struct snapshot_gone gone;
 	struct snapshot_process *processes;
 	size_t n;
 };

@@ -17,6 +17,7 @@ void profiles_identify(const struct target *t, struct profile *p);
  * is to be read was not found in the executable; or as census_run(), heap_profile_read() or
  * profile_write_pprof().
  */
+typedef int profile_writer(const struct target *t, FILE *f);
 int profiles_write_goroutines(const struct target *t, FILE *f) _must_check_;
 int profiles_write_heap(const struct target *t, FILE *f) _must_check_;
 

@@ -28,6 +28,19 @@ static uint32_t hooks_wanted(bool watch_parks)
 	return mask;
 }
 
+static const char *const refusal_names[WATCH_REFUSALS] = {
+	[WATCH_DENIED] = "denied",
+	[WATCH_UNREADABLE] = "unreadable",
+	[WATCH_TOO_OLD] = "too-old",
+	[WATCH_MACHINE] = "machine",
+	[WATCH_FUNCTION_TABLE] = "function-table",
+	[WATCH_LAYOUT] = "layout",
+	[WATCH_SITES] = "probe-sites",
+	[WATCH_ATTACH] = "attach",
+	[WATCH_TOO_MANY] = "too-many",
+	[WATCH_OTHER] = "other",
+};
+
 int watch_init(struct watch *w, const struct watch_opts *opts)
 {
 	*w = (struct watch){
@@ -39,6 +52,8 @@ int watch_init(struct watch *w, const struct watch_opts *opts)
 		.census_interval_ns = (uint64_t)(opts->census_interval_s * NSEC_PER_SEC),
 		.hook_mask = hooks_wanted(opts->watch_parks),
 	};
+	for (size_t i = 0; i < WATCH_REFUSALS; i++)
+		w->refusals[i].name = refusal_names[i];
 	return gobin_cache_new(WATCH_CACHE_EXES, &w->cache);
 }
 
@@ -157,6 +172,27 @@ static void watched_free(struct watch *w, struct watched *p)
 	free(p);
 }
 
+static enum watch_refusal refusal_of(enum target_reason reason, enum gobin_reason bin_reason)
+{
+	switch (bin_reason) {
+	case GOBIN_UNREADABLE:
+		return reason == TARGET_DENIED ? WATCH_DENIED : WATCH_UNREADABLE;
+	case GOBIN_TOO_OLD:
+		return WATCH_TOO_OLD;
+	case GOBIN_MACHINE:
+		return WATCH_MACHINE;
+	case GOBIN_NO_PCLNTAB:
+		return WATCH_FUNCTION_TABLE;
+	case GOBIN_NO_MODULEDATA:
+	case GOBIN_NO_OFFSETS:
+		return WATCH_LAYOUT;
+	case GOBIN_NO_SITES:
+		return WATCH_SITES;
+	default:
+		return reason == TARGET_DENIED ? WATCH_DENIED : WATCH_OTHER;
+	}
+}
+
 static int open_target(struct watch *w, pid_t pid, struct target *ret,
 		       struct watch_error *ret_error)
 {
@@ -168,7 +204,7 @@ static int open_target(struct watch *w, pid_t pid, struct target *ret,
 		return 0;
 	bool is_go = reason == TARGET_UNSUPPORTED;
 
-	w->refused += is_go;
+	ret_error->why = refusal_of(reason, bin_reason);
 	if (bin_reason == GOBIN_UNREADABLE)
 		return refuse(ret_error, is_go, err, "pid %d: %s: %s", pid,
 			      gobin_reason_str(bin_reason), strerror(-err));
@@ -176,6 +212,14 @@ static int open_target(struct watch *w, pid_t pid, struct target *ret,
 		return refuse(ret_error, is_go, err, "pid %d: %s", pid,
 			      gobin_reason_str(bin_reason));
 	return refuse(ret_error, is_go, err, "pid %d: %s", pid, target_reason_str(reason));
+}
+
+/* Whoever is no Go process is not refused; whoever may not be looked at might be one. */
+static void count_refusal(struct watch *w, const struct watch_error *e)
+{
+	if (e->is_go || e->why == WATCH_DENIED)
+		w->refusals[e->why].n++;
+	w->refused += e->is_go;
 }
 
 /* Whole clock ticks, as the kernel tells when it was started (field 22 of /proc/PID/stat). */
@@ -244,15 +288,18 @@ static int start_watching(struct watch *w, struct watched *p, struct watch_error
 	uint32_t hooks = 0;
 	int err = attach(w, p, &hooks, &pe);
 
+	ret_error->why = WATCH_ATTACH;
 	if (err)
 		return refuse(ret_error, true, err, "pid %d (%s): cannot attach: %s", p->pid,
 			      p->target.comm, pe.text[0] ? pe.text : strerror(-err));
 	err = count_target(w, p, &is_from_start);
+	ret_error->why = err == -ENOSPC ? WATCH_TOO_MANY : WATCH_LAYOUT;
 	if (err)
 		return refuse(ret_error, true, err, "pid %d (%s, %s): cannot count goroutines: %s",
 			      p->pid, p->target.comm, gobin_info(p->target.bin)->version.text,
 			      count_problem(err));
 	err = add_to_model(w, p, hooks, is_from_start);
+	ret_error->why = WATCH_OTHER;
 	if (err) {
 		probe_target_remove(w->probe, p->pid);
 		return refuse(ret_error, true, err, "pid %d (%s): %s", p->pid, p->target.comm,
@@ -314,6 +361,7 @@ int watch_add(struct watch *w, pid_t pid, struct watch_error *ret_error)
 	p->model = w->model;
 	err = open_target(w, pid, &p->target, ret_error);
 	if (err) {
+		count_refusal(w, ret_error);
 		check_prepared(w, pid, NULL);
 		free(p);
 		return err;
@@ -321,6 +369,7 @@ int watch_add(struct watch *w, pid_t pid, struct watch_error *ret_error)
 	opened_ns = clock_now_ns();
 	err = add_opened(w, p, ret_error);
 	if (err) {
+		count_refusal(w, ret_error);
 		watched_free(w, p);
 		return err;
 	}

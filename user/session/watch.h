@@ -14,6 +14,22 @@
 #include "model/model.h"
 #include "probe/probe.h"
 #include "target/target.h"
+#include "view/account.h"
+
+/* Why a Go process, or one that may be, is not watched: stable names, for counting. */
+enum watch_refusal {
+	WATCH_DENIED = 0, /* it may not be looked into, so that nobody knows whether it is Go */
+	WATCH_UNREADABLE, /* its executable, or its memory */
+	WATCH_TOO_OLD,
+	WATCH_MACHINE,
+	WATCH_FUNCTION_TABLE,
+	WATCH_LAYOUT, /* of the runtime's structs, or its data */
+	WATCH_SITES, /* nowhere to probe */
+	WATCH_ATTACH, /* the kernel refuses */
+	WATCH_TOO_MANY, /* processes */
+	WATCH_OTHER,
+	WATCH_REFUSALS,
+};
 
 struct watch_exe {
 	uint64_t key[2]; /* device, inode */
@@ -75,6 +91,7 @@ struct watch {
 	struct watch_exe *prepared; /* attached ahead of the exec that needs it ... */
 	pid_t prepared_pid; /* ... of this process */
 	uint64_t refused; /* Go processes that could not be watched */
+	struct agent_count refusals[WATCH_REFUSALS]; /* them, and those of WATCH_DENIED */
 };
 
 struct watch_opts {
@@ -92,6 +109,7 @@ void watch_release(struct watch *w);
 struct watch_error {
 	char text[384];
 	bool is_go; /* it is a Go program, or may be one: worth telling even when all are watched */
+	enum watch_refusal why;
 };
 
 /*

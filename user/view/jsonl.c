@@ -412,6 +412,26 @@ static void add_identity(struct json_object *o, const struct snapshot_process *p
 	jsonl_add(o, "pod", jsonl_name(p->pod));
 }
 
+struct json_object *jsonl_brief(const struct snapshot_process *p, const struct verdict *v)
+{
+	struct json_object *o = json_object_new_object();
+
+	if (!o)
+		return NULL;
+	add_identity(o, p);
+	jsonl_add(o, "observed_s", jsonl_number((double)(p->now_ns - p->start_ns) / 1e9));
+	jsonl_add(o, "verdict", jsonl_text(verdict_kind_str(v->kind)));
+	jsonl_add(o, "confidence", v->n_findings ? jsonl_number(v->findings[0].confidence) : NULL);
+	jsonl_add(o, "summary", jsonl_text(v->summary));
+	jsonl_add(o, "goroutines", goroutines_of(p));
+	jsonl_add(o, "heap", heap_of(p));
+	jsonl_add(o, "rss", rss_of(p));
+	jsonl_add(o, "limit_bytes", jsonl_known(p->limit_bytes));
+	jsonl_add(o, "oom_in_s", oom_in(v));
+	jsonl_add(o, "exited", jsonl_flag(p->has_exited));
+	return o;
+}
+
 struct json_object *jsonl_process(const struct snapshot_process *p, const struct verdict *v)
 {
 	double observed_s = (double)(p->now_ns - p->start_ns) / 1e9;

@@ -21,6 +21,9 @@
 /* What is known of a process, and its verdict.  NULL: out of memory. */
 struct json_object *jsonl_process(const struct snapshot_process *p, const struct verdict *v);
 
+/* The same in brief, for a list of many: keys of the former, and the worst finding's confidence. */
+struct json_object *jsonl_brief(const struct snapshot_process *p, const struct verdict *v);
+
 /* One line; releases o (NULL is -ENOMEM).  -errno of the stream. */
 int jsonl_write(FILE *f, struct json_object *o) _must_check_;
 
