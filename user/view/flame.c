@@ -10,6 +10,7 @@
 #include "base/cleanup.h"
 #include "base/text.h"
 #include "flame_script.h"
+#include "view/html.h"
 #include "view/stacktree.h"
 #include "view/view.h"
 
@@ -29,32 +30,6 @@ struct flame {
 	int64_t total;
 	uint64_t hidden; /* frames too narrow */
 };
-
-/* For text and for attributes; what no XML file may hold becomes "?". */
-static void print_escaped(FILE *f, const char *s)
-{
-	for (; *s; s++) {
-		if (*s == '<')
-			fputs("&lt;", f);
-		else if (*s == '>')
-			fputs("&gt;", f);
-		else if (*s == '&')
-			fputs("&amp;", f);
-		else if (*s == '"')
-			fputs("&quot;", f);
-		else if (!strncmp(s, "\xef\xbf\xbe", 3) || !strncmp(s, "\xef\xbf\xbf", 3))
-			fputc('?', f), s += 2;
-		else
-			fputc(*s, f);
-	}
-}
-
-static void print_scrubbed(FILE *f, const char *s)
-{
-	char name[VIEW_NAME_MAX];
-
-	print_escaped(f, view_name(name, s));
-}
 
 static void print_value(const struct flame *fl, int64_t value)
 {
@@ -131,12 +106,12 @@ static void print_label(const struct flame *fl, const char *name, int64_t value)
 	if (view_columns(name) > fits)
 		name = view_short_function(name);
 	if (view_columns(name) <= fits) {
-		print_escaped(fl->f, name);
+		html_escape(fl->f, name);
 		return;
 	}
 	view_fit(cut, sizeof(cut), name, (unsigned int)fits - 1, false);
 	cut[strlen(cut) - 1] = '\0';
-	print_escaped(fl->f, cut);
+	html_escape(fl->f, cut);
 	fputs("..", fl->f);
 }
 
@@ -147,7 +122,7 @@ static void print_frame(struct flame *fl, const struct stacktree_node *n, const 
 
 	fprintf(fl->f, "<g class=\"f\" data-s=\"%" PRId64 "\" data-v=\"%" PRId64 "\"><title>",
 		start, n->total);
-	print_escaped(fl->f, name);
+	html_escape(fl->f, name);
 	fputs(" (", fl->f);
 	print_value(fl, n->total);
 	fprintf(fl->f, ", %.2f%%)</title>", percent(fl, n->total));
@@ -195,13 +170,13 @@ static void print_head(const struct flame *fl, const char *title, unsigned int h
 		"<svg xmlns=\"http://www.w3.org/2000/svg\" id=\"top\" width=\"%u\" height=\"%u\">\n",
 		WIDTH, height);
 	fputs("<title>", fl->f);
-	print_scrubbed(fl->f, title);
+	html_name(fl->f, title);
 	fputs("</title>\n", fl->f);
 	fputs(style, fl->f);
 	fprintf(fl->f, "<text class=\"head\" x=\"%u\" y=\"20\">", MARGIN);
-	print_scrubbed(fl->f, title);
+	html_name(fl->f, title);
 	fprintf(fl->f, "</text>\n<text class=\"dim\" x=\"%u\" y=\"38\">", MARGIN);
-	print_scrubbed(fl->f, fl->p->comment ? fl->p->comment : "");
+	html_name(fl->f, fl->p->comment ? fl->p->comment : "");
 	fprintf(fl->f,
 		"</text>\n<text id=\"info\" x=\"%u\" y=\"56\"> </text>\n"
 		"<g id=\"acts\" visibility=\"hidden\" text-anchor=\"end\">\n"
