@@ -68,7 +68,7 @@ BPF_OBJS := $(BPF_SRCS:bpf/%.bpf.c=$(OBJ)/bpf/%.bpf.o)
 BPF_HDRS := $(wildcard bpf/*.h) $(VMLINUX_H)
 SKEL := $(if $(BPF_SRCS),$(GEN)/gotide.skel.h)
 
-GENERATED := $(SKEL) $(GEN)/version.h $(PROTO).h $(GEN)/flame_script.h
+GENERATED := $(SKEL) $(GEN)/version.h $(PROTO).h $(GEN)/flame_script.h $(GEN)/status_parts.h
 
 TESTS := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/test_*.c))
 FUZZERS := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
@@ -103,11 +103,14 @@ $(PROTO).c: user/view/profile.proto
 	$(Q)mkdir -p $(@D)
 	$(Q)$(PROTOC_C) --c_out=$(@D) -Iuser/view $<
 
-# A script as a C string.
-$(GEN)/flame_script.h: user/view/flame.js
+# Scripts and styles as C strings.
+$(GEN)/flame_script.h: user/view/flame.js scripts/embed.sh
 	$(Q)mkdir -p $(@D)
-	$(Q)(echo 'static const char flame_script[] ='; \
-		sed -e 's/[\\"]/\\&/g' -e 's/.*/"&\\n"/' $<; echo ';') > $@
+	$(Q)scripts/embed.sh flame_script user/view/flame.js > $@
+$(GEN)/status_parts.h: user/view/status.css user/view/status.js scripts/embed.sh
+	$(Q)mkdir -p $(@D)
+	$(Q)(scripts/embed.sh status_style user/view/status.css && \
+		scripts/embed.sh status_script user/view/status.js) > $@
 
 # Rewritten only when it changes, so that a new commit does not rebuild everything.
 $(GEN)/version.h: FORCE

@@ -21,7 +21,7 @@ status=0
 while IFS=: read -r file line text; do
 	included=$(sed -n 's/.*#include "\([^"]*\)".*/\1/p' <<<"$text")
 	case $included in
-	wire.h | version.h | gotide.skel.h | profile.pb-c.h | flame_script.h) continue ;;
+	wire.h | version.h | gotide.skel.h | profile.pb-c.h | flame_script.h | status_parts.h) continue ;;
 	esac
 	from=$(room_of "${file#user/}") to=$(room_of "$included")
 	if [ -z "${rank[$from]:-}" ] || [ -z "${rank[$to]:-}" ]; then

@@ -1,0 +1,313 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "view/panel.h"
+
+#include <inttypes.h>
+#include <math.h>
+
+#include "base/text.h"
+#include "view/html.h"
+#include "view/view.h"
+#include "view/words.h"
+
+/* Folders of a file's name that are shown before it, as columns. */
+#define SOURCE_COLUMNS 60
+
+/* "main.(*Server).handle  main.go:41" */
+static void write_place(FILE *f, const char *function, const char *file, uint32_t line)
+{
+	char source[VIEW_NAME_MAX];
+
+	fputs("<code>", f);
+	html_name(f, function);
+	fputs("</code>", f);
+	if (!*view_source(source, file, line, SOURCE_COLUMNS))
+		return;
+	fputs(" <i>", f);
+	html_escape(f, source);
+	fputs("</i>", f);
+}
+
+/* ---- what was found ---- */
+
+static void write_answer(FILE *f, const struct finding *n)
+{
+	char line[WORDS_MAX], runs[VIEW_NAME_MAX];
+
+	fputs("<p>", f);
+	if (n->site) {
+		write_place(f, n->site->function, n->site->file, n->site->line);
+		if (*view_runs(runs, n->site)) {
+			fputs(" runs <code>", f);
+			html_escape(f, runs);
+			fputs("</code>", f);
+		}
+	} else {
+		html_escape(f, words_subject(n->kind));
+	}
+	fputs("</p>\n<p><b>", f);
+	html_escape(f, words_growth(line, n));
+	fputs("</b></p>\n", f);
+}
+
+static void write_evidence(FILE *f, const struct finding *n)
+{
+	if (n->n_evidence)
+		fputs("<ul>\n", f);
+	for (size_t i = 0; i < n->n_evidence; i++) {
+		fputs("<li>", f);
+		html_name(f, n->evidence[i]);
+		fputs("</li>\n", f);
+	}
+	if (n->n_evidence)
+		fputs("</ul>\n", f);
+	if (!*n->advice)
+		return;
+	fputs("<p>Next: ", f);
+	html_name(f, n->advice);
+	fputs("</p>\n", f);
+}
+
+static void write_stack(FILE *f, const struct words_stack *s)
+{
+	if (!s->depth)
+		return;
+	fprintf(f, "<p>%s, innermost first:</p>\n<ol>\n", s->head);
+	for (size_t i = 0; i < s->depth; i++) {
+		fputs("<li>", f);
+		write_place(f, s->frames[i].function, s->frames[i].file, s->frames[i].line);
+		fputs("</li>\n", f);
+	}
+	fputs("</ol>\n", f);
+}
+
+static void write_allocs(FILE *f, const struct finding *n)
+{
+	char a[TEXT_HUMAN_MAX], b[TEXT_HUMAN_MAX];
+
+	if (!n->n_allocs)
+		return;
+	fputs("<p>Memory in use, by where it was allocated:</p>\n<ul>\n", f);
+	for (size_t i = 0; i < MIN(n->n_allocs, (size_t)PANEL_SITES_MAX); i++) {
+		const struct snapshot_alloc *s = &n->allocs[i];
+
+		if (!s->stack_depth)
+			continue;
+		fprintf(f, "<li>%s -&gt; %s ", words_size(a, s->first_bytes),
+			words_size(b, s->bytes));
+		write_place(f, s->stack[0].function, s->stack[0].file, s->stack[0].line);
+		fputs("</li>\n", f);
+	}
+	fputs("</ul>\n", f);
+}
+
+static const char *style_class(const struct finding *n)
+{
+	static const char *const classes[VIEW_STYLE_MAX] = {
+		[VIEW_BAD] = " bad",
+		[VIEW_WARN] = " warn",
+	};
+	const char *class = classes[view_kind_style(n->kind)];
+
+	return n->state == FINDING_FLAGGED && class ? class : "";
+}
+
+static void write_finding(FILE *f, const struct finding *n)
+{
+	const struct words_stack stack = words_stack(n->site);
+	char since[TEXT_HUMAN_MAX];
+	const char *state = words_state(n->state);
+
+	fprintf(f, "<section class=\"f%s\">\n<h3>%s, confidence %.2f", style_class(n),
+		verdict_kind_str(n->kind), n->confidence);
+	if (n->since_s > 0)
+		fprintf(f, ", found %s ago", text_duration(since, n->since_s));
+	fprintf(f, "%s%s%s</h3>\n", *state ? " (" : "", state, *state ? ")" : "");
+	write_answer(f, n);
+	write_evidence(f, n);
+	write_stack(f, &stack);
+	write_allocs(f, n);
+	fputs("</section>\n", f);
+}
+
+static void write_findings(FILE *f, const struct verdict *v)
+{
+	char needs[TEXT_HUMAN_MAX];
+	bool is_told = v->n_findings && v->findings[0].state == FINDING_FLAGGED;
+
+	if (!is_told && *v->summary) {
+		fputs("<p>", f);
+		html_name(f, v->summary);
+		fputs("</p>\n", f);
+	}
+	for (size_t i = 0; i < v->n_findings; i++)
+		write_finding(f, &v->findings[i]);
+	if (v->needs_s > 0)
+		fprintf(f, "<p>Too short yet: %s more would tell more.</p>\n",
+			text_duration(needs, v->needs_s));
+}
+
+/* ---- charts ---- */
+
+static const struct {
+	char letter; /* before the key, in the name of the line */
+	bool is_bytes;
+	const char *name;
+} charts[PANEL_CHARTS] = {
+	[PANEL_GOROUTINES] = { 'g', false, "goroutines" },
+	[PANEL_HEAP] = { 'h', true, "live heap" },
+	[PANEL_RSS] = { 'r', true, "anonymous memory" },
+};
+
+static bool chart_spark(const struct panel *l, enum panel_chart c, struct spark *ret)
+{
+	const struct series3 *const series[PANEL_CHARTS] = {
+		[PANEL_GOROUTINES] = l->p->live_series,
+		[PANEL_HEAP] = l->p->heap_live_series,
+		[PANEL_RSS] = l->p->rss_anon_series,
+	};
+
+	return spark_of(series[c], l->p->now_ns, ret);
+}
+
+#define VIEW_BOX                                                                                  \
+	"viewBox=\"0 -1 %d %d\" preserveAspectRatio=\"none\" aria-hidden=\"true\">", SPARK_WIDTH, \
+		SPARK_HEIGHT + 2
+
+void panel_spark(FILE *f, const struct panel *l, enum panel_chart c)
+{
+	struct spark s;
+
+	if (!chart_spark(l, c, &s))
+		return;
+	fprintf(f, "<svg " VIEW_BOX);
+	fprintf(f, "<path id=\"%c%s\" d=\"", charts[c].letter, l->key);
+	spark_path(f, &s);
+	fputs("\"/></svg>", f);
+}
+
+static void write_bound(FILE *f, enum panel_chart c, double v)
+{
+	char buf[TEXT_HUMAN_MAX];
+
+	fputs(charts[c].is_bytes ? text_bytes(buf, (uint64_t)fmax(0, v)) : text_count(buf, v), f);
+}
+
+static void write_charts(FILE *f, const struct panel *l)
+{
+	char span[TEXT_HUMAN_MAX];
+	struct spark s;
+
+	fputs("<div class=\"c\">\n", f);
+	for (enum panel_chart c = 0; c < PANEL_CHARTS; c++) {
+		if (!chart_spark(l, c, &s))
+			continue;
+		fprintf(f, "<figure><svg " VIEW_BOX);
+		fprintf(f, "<use href=\"#%c%s\"/></svg><figcaption>%s ", charts[c].letter, l->key,
+			charts[c].name);
+		write_bound(f, c, s.low);
+		fputs(" to ", f);
+		write_bound(f, c, s.high);
+		fprintf(f, " in %s</figcaption></figure>\n", text_duration(span, s.seconds));
+	}
+	fputs("</div>\n", f);
+}
+
+/* ---- figures ---- */
+
+static void write_term(FILE *f, const char *label, const char *text)
+{
+	if (!*text)
+		return;
+	fprintf(f, "<dt>%s</dt><dd>", label);
+	html_escape(f, text);
+	fputs("</dd>\n", f);
+}
+
+static void write_identity(FILE *f, const struct snapshot_process *p)
+{
+	char name[VIEW_NAME_MAX];
+
+	write_term(f, "executable", view_name(name, p->exe));
+	write_term(f, "container", view_name(name, p->container));
+	write_term(f, "pod", view_name(name, p->pod));
+}
+
+static void write_account(FILE *f, const struct snapshot_process *p)
+{
+	char line[WORDS_MAX];
+
+	fputs("<dl>\n", f);
+	write_identity(f, p);
+	for (enum words_line l = 0; l < WORDS_LINE_MAX; l++)
+		write_term(f, words_label(l), words_line(line, p, l));
+	write_term(f, "observed", words_observed(line, p));
+	write_term(f, "left out", words_left_out(line, p));
+	write_term(f, "not known", words_unknown(line, p));
+	fputs("</dl>\n", f);
+}
+
+static void write_site(FILE *f, const struct snapshot_site *s)
+{
+	char born[TEXT_HUMAN_MAX], died[TEXT_HUMAN_MAX];
+	const char *special = words_site(s);
+
+	fprintf(f,
+		"<tr><td>%" PRId64 "</td><td>%+" PRId64 "</td><td>%s</td><td>%s</td><td>%" PRId64
+		"</td><th scope=\"row\">",
+		s->live, s->live - s->at_attach, text_count(born, (double)s->born),
+		text_count(died, (double)s->died), s->survivors);
+	if (special)
+		fputs(special, f);
+	else
+		write_place(f, s->function, s->file, s->line);
+	if (s->wait_reason && *s->wait_reason) {
+		fputs(" [", f);
+		html_name(f, s->wait_reason);
+		fputc(']', f);
+	}
+	fputs("</th></tr>\n", f);
+}
+
+static void write_sites(FILE *f, const struct snapshot_process *p)
+{
+	size_t shown = 0;
+
+	if (!p->n_sites)
+		return;
+	fputs("<table>\n<thead><tr><th scope=\"col\">live</th><th scope=\"col\">grown</th>"
+	      "<th scope=\"col\">born</th><th scope=\"col\">died</th><th scope=\"col\">old</th>"
+	      "<th scope=\"col\">go statement [waiting for]</th></tr></thead>\n<tbody>\n",
+	      f);
+	for (size_t i = 0; i < p->n_sites && shown < PANEL_SITES_MAX; i++) {
+		if (p->sites[i].is_system)
+			continue;
+		write_site(f, &p->sites[i]);
+		shown++;
+	}
+	fputs("</tbody>\n</table>\n", f);
+	if (shown < p->n_sites)
+		fprintf(f, "<p>and %zu more, with the runtime's own</p>\n", p->n_sites - shown);
+}
+
+static void write_links(FILE *f, const struct panel *l)
+{
+	int pid = (int)l->p->pid;
+
+	fprintf(f, "<p><a href=\"api/v1/processes/%d\">report as JSON</a>", pid);
+	if (l->has_profiles)
+		fprintf(f,
+			" <a href=\"debug/pprof-of/%d/goroutine\">goroutine profile</a>"
+			" <a href=\"debug/pprof-of/%d/heap\">heap profile</a>",
+			pid, pid);
+	fputs("</p>\n", f);
+}
+
+void panel_write(FILE *f, const struct panel *l)
+{
+	write_findings(f, l->v);
+	write_charts(f, l);
+	write_account(f, l->p);
+	write_sites(f, l->p);
+	if (!l->p->has_exited)
+		write_links(f, l);
+}
