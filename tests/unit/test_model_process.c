@@ -353,6 +353,8 @@ static void test_off_heap(void **state)
 	process_reading(p, &r);
 	picture(p, &snap);
 	assert_int_equal(snap.off_heap_bytes, -1);
+	assert_int_equal(snap.threads, -1);
+	assert_int_equal(snap.sys_bytes, -1);
 	assert_int_equal(snap.limit_bytes, 77);
 	assert_int_equal(snap.cgroup_current_bytes, 50);
 	picture_free(&snap);
@@ -363,14 +365,22 @@ static void test_off_heap(void **state)
 	a.heap_released_bytes = 150;
 	a.stacks_inuse_bytes = 40;
 	a.other_sys_bytes = 10;
+	a.mapped_ready_bytes = 400;
+	a.last_gc_unix_ns = 1703;
 	r.account = &a;
 	r.cpu_s = 12.5;
+	r.threads = 11;
 	process_reading(p, &r);
 	picture(p, &snap);
 	assert_int_equal(snap.off_heap_bytes, 1000 - (300 + 50 + 40 + 10));
 	assert_int_equal(snap.memory.garbage_bytes, 290);
 	assert_int_equal(snap.memory.lazyfree_bytes, -1);
+	assert_int_equal(snap.heap_alloc_bytes, 290);
+	assert_int_equal(snap.sys_bytes, 400 + 150);
+	assert_int_equal(snap.gc_last_unix_ns, 1703);
 	assert_true(snap.target_cpu_s == 2.5);
+	assert_true(snap.cpu_s == 12.5);
+	assert_int_equal(snap.threads, 11);
 	assert_int_equal(snap.limit_bytes, 77); /* a reading without the cgroup changes nothing */
 	assert_int_equal(snap.cgroup_current_bytes, 50);
 	r.cgroup = &cgroup;

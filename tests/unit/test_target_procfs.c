@@ -34,6 +34,7 @@ static void stat_is_read(void **state)
 	assert_int_equal(st.ppid, 1);
 	assert_int_equal(st.utime_ticks, 731);
 	assert_int_equal(st.stime_ticks, 252);
+	assert_int_equal(st.threads, 9);
 	assert_int_equal(st.start_ticks, 481516);
 	assert_int_equal(st.exit_code, 0);
 }
@@ -50,6 +51,7 @@ static void status_of_one_that_has_ended(void **state)
 					   &st),
 			 0);
 	assert_int_equal(st.start_ticks, 481519);
+	assert_int_equal(st.threads, 17);
 	assert_int_equal(st.exit_code, 512);
 	assert_int_equal(procfs_stat_parse(TO_FIELD_22 " 23 24", &st), 0);
 	assert_int_equal(st.exit_code, -1);

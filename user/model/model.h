@@ -135,6 +135,7 @@ struct model_reading {
 	const struct sockets *sockets;
 	int64_t mem_total_bytes, mem_available_bytes; /* of the machine; 0: not read */
 	double cpu_s; /* of the process, since it started; -1 */
+	uint32_t threads; /* that it has; 0: not read */
 };
 void model_reading(struct model *m, pid_t pid, const struct model_reading *r);
 

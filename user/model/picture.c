@@ -116,6 +116,8 @@ void picture_cost(const struct process *p, struct snapshot_process *ret)
 	ret->hooks_on = p->hooks_on;
 	ret->stacks_lost = p->state.stacks_lost;
 	ret->cost_s = -1;
+	ret->cpu_s = p->cpu_s;
+	ret->threads = p->threads ? (int64_t)p->threads : -1;
 	ret->target_cpu_s = p->cpu_s >= 0 ? p->cpu_s - p->first_cpu_s : -1;
 	for (int i = 0; i < WIRE_HOOK_BOOKED; i++) {
 		ret->hook_hits[i] = process_hook_hits(p, i);
@@ -144,11 +146,16 @@ static void snapshot_memory(const struct process *p, struct snapshot_process *re
 	ret->heap_objects = a->heap_objects;
 	ret->heap_goal_bytes = a->heap_goal_bytes;
 	ret->total_alloc_bytes = a->total_alloc_bytes;
+	ret->heap_alloc_bytes = a->heap_live_bytes;
+	ret->sys_bytes = a->mapped_ready_bytes >= 0 && a->heap_released_bytes >= 0
+				 ? a->mapped_ready_bytes + a->heap_released_bytes
+				 : -1;
 	ret->stacks_bytes = a->stacks_inuse_bytes;
 	ret->gc_cycles = a->gc_cycles;
 	ret->gc_pause_last_ns = a->gc_pause_last_ns;
 	ret->gc_pause_max_ns = a->gc_pause_max_ns;
 	ret->gc_pause_total_ns = a->gc_pause_total_ns;
+	ret->gc_last_unix_ns = a->last_gc_unix_ns;
 	ret->memory_limit_bytes = a->memory_limit_bytes;
 	ret->gc_percent = a->gc_percent;
 	ret->gc_seen = MAX(p->marks, process_hook_hits(p, WIRE_HOOK_MARK_END));

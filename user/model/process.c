@@ -482,6 +482,8 @@ void process_reading(struct process *p, const struct model_reading *r)
 		p->timers = *r->timers;
 		p->has_timers = true;
 	}
+	if (r->threads)
+		p->threads = r->threads;
 	if (r->cpu_s >= 0) {
 		p->cpu_s = r->cpu_s;
 		if (p->first_cpu_s < 0)

@@ -75,6 +75,7 @@ struct process {
 	struct snapshot_timers timers;
 	bool has_timers;
 	double cpu_s, first_cpu_s;
+	uint32_t threads; /* 0: not known */
 
 	struct series3 live, heap_live, heap_inuse, rss_anon, births, alloc;
 	struct series3 all_fds, socket_fds, pipe_fds, file_fds, outside, held, charged, io;

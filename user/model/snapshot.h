@@ -157,10 +157,17 @@ struct snapshot_process {
 	int64_t heap_live_bytes; /* after the last mark */
 	int64_t heap_inuse_bytes, heap_idle_bytes, heap_released_bytes, heap_objects;
 	int64_t heap_goal_bytes, total_alloc_bytes;
+	/*
+	 * In the heap now, dead or alive: MemStats.HeapAlloc, and some 100 KiB more at times, since
+	 * open spans count whole.
+	 */
+	int64_t heap_alloc_bytes;
+	int64_t sys_bytes; /* MemStats.Sys */
 	int64_t stacks_bytes;
 	int64_t gc_cycles; /* since the process started */
 	int64_t gc_pause_total_ns; /* in all of these cycles */
 	int64_t gc_pause_last_ns, gc_pause_max_ns; /* max: of the latest 256 cycles */
+	int64_t gc_last_unix_ns; /* when the latest ended; not on tapes */
 	uint64_t gc_seen, gc_seen_forced; /* since observation began */
 	int64_t memory_limit_bytes, gc_percent;
 
@@ -212,6 +219,8 @@ struct snapshot_process {
 	uint64_t hits; /* probe hits, all hooks */
 	uint64_t hook_hits[WIRE_HOOK_BOOKED];
 	uint32_t hooks_on; /* 1 << enum wire_hook */
+	double cpu_s; /* CPU time of the process since it started; -1 */
+	int64_t threads; /* not on tapes */
 	double target_cpu_s; /* CPU time the process used since observation began; -1 */
 	double cost_s; /* hits x cost per hit: estimate; -1 if not calibrated */
 };

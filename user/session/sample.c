@@ -129,7 +129,8 @@ static int read_cgroup(const char *proc_root, pid_t pid, struct cgroup_memory *r
  * An exit whose event was lost still shows: the pid is gone, a zombie, or somebody else's.  Only a
  * zombie tells its status.
  */
-static bool still_there(struct watch *w, struct watched *p, double *ret_cpu_s, int *ret_exit_code)
+static bool still_there(struct watch *w, struct watched *p, struct model_reading *r,
+			int *ret_exit_code)
 {
 	struct procfs_stat st;
 
@@ -139,7 +140,8 @@ static bool still_there(struct watch *w, struct watched *p, double *ret_cpu_s, i
 	*ret_exit_code = st.exit_code;
 	if (st.state == 'Z' || st.state == 'X')
 		return false;
-	*ret_cpu_s = (double)(st.utime_ticks + st.stime_ticks) / (double)sysconf(_SC_CLK_TCK);
+	r->cpu_s = (double)(st.utime_ticks + st.stime_ticks) / (double)sysconf(_SC_CLK_TCK);
+	r->threads = st.threads;
 	return true;
 }
 
@@ -242,7 +244,7 @@ void sample_readings(struct watch *w, struct watched *p)
 
 	if (p->is_gone)
 		return;
-	if (!still_there(w, p, &r.cpu_s, &exit_code)) {
+	if (!still_there(w, p, &r, &exit_code)) {
 		watch_gone(w, p, clock_now_ns(), exit_code);
 		return;
 	}

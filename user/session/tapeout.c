@@ -483,7 +483,7 @@ static void write_gap(struct tapeout *o, const struct fact *f)
  * the end of its record.
  */
 _Static_assert(sizeof(struct model_process_info) == 120, "model_process_info");
-_Static_assert(sizeof(struct model_reading) == 88, "model_reading");
+_Static_assert(sizeof(struct model_reading) == 96, "model_reading");
 _Static_assert(sizeof(struct model_census) == 40, "model_census");
 _Static_assert(sizeof(struct model_example) == 48, "model_example");
 _Static_assert(sizeof(struct model_alloc_site) == 40, "model_alloc_site");

@@ -90,19 +90,24 @@ int procfs_stat_parse(const char *text, struct procfs_stat *ret)
 {
 	const char *open = strchr(text, '('), *close = strrchr(text, ')');
 	struct procfs_stat st;
-	const char *times, *start, *code;
+	const char *times, *threads, *start, *code;
 	int ppid;
 
 	if (!open || !close || close < open)
 		return -EBADMSG;
 	if (sscanf(close + 1, " %c %d", &st.state, &ppid) != 2)
 		return -EBADMSG;
-	/* After the bracket comes " " and field 3: utime is 14, starttime 22, exit_code 52. */
+	/*
+	 * After the bracket comes " " and field 3: utime is 14, num_threads 20, starttime 22,
+	 * exit_code 52.
+	 */
 	times = skip_fields(close + 1, 12);
-	start = times ? skip_fields(times, 8) : NULL;
+	threads = times ? skip_fields(times, 6) : NULL;
+	start = threads ? skip_fields(threads, 2) : NULL;
 	code = start ? skip_fields(start, 30) : NULL;
 	if (!start ||
 	    sscanf(times, "%" SCNu64 " %" SCNu64, &st.utime_ticks, &st.stime_ticks) != 2 ||
+	    sscanf(threads, "%" SCNu32, &st.threads) != 1 ||
 	    sscanf(start, "%" SCNu64, &st.start_ticks) != 1)
 		return -EBADMSG;
 	if (!code || sscanf(code, "%d", &st.exit_code) != 1)

@@ -18,6 +18,7 @@ struct procfs_stat {
 	char state;
 	pid_t ppid;
 	uint64_t utime_ticks, stime_ticks;
+	uint32_t threads;
 	uint64_t start_ticks;
 	int exit_code; /* as wait(2) gives it, of one that has ended; -1: field not there */
 };
