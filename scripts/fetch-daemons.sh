@@ -16,6 +16,10 @@ DEBIAN_PROGRAMS=(
 	"prometheus bookworm prometheus usr/bin/prometheus"
 	"etcd bookworm etcd-server usr/bin/etcd"
 )
+# Of which no observation is made: what checks metrics, rules and configurations for Prometheus.
+TOOL_PROGRAMS=(
+	"promtool bookworm prometheus usr/bin/promtool"
+)
 # Others, of which tests/corpus/daemons.py makes a day's tapes.
 CORPUS_PROGRAMS=(
 	"alertmanager sid prometheus-alertmanager usr/bin/prometheus-alertmanager"
@@ -53,13 +57,13 @@ npm_programs() {
 
 usage() {
 	cat <<-USAGE
-		usage: fetch-daemons.sh [debian] [npm] [corpus]   fetch what is missing
-		                                                  (default: debian and npm)
-		       fetch-daemons.sh --list                    what is there: NAME PATH
+		usage: fetch-daemons.sh [debian] [npm] [corpus] [tools]   fetch what is missing
+		                                                          (default: debian and npm)
+		       fetch-daemons.sh --list                            what is there: NAME PATH
 
 		Debian's prometheus and etcd through a private apt, and esbuild in several versions
 		and turbo through npm as this machine has configured it; corpus: some more of
-		Debian's, for tests/corpus/daemons.py.
+		Debian's, for tests/corpus/daemons.py; tools: Debian's promtool.
 		Exit 77 with a reason on the last line where a source cannot be reached; what can
 		be fetched is fetched all the same.
 
@@ -128,6 +132,7 @@ fetch() {
 		case $source in
 		debian) fetch_debian "${DEBIAN_PROGRAMS[@]}" || reasons+=("Debian's packages cannot be read") ;;
 		corpus) fetch_debian "${CORPUS_PROGRAMS[@]}" || reasons+=("Debian's packages cannot be read") ;;
+		tools) fetch_debian "${TOOL_PROGRAMS[@]}" || reasons+=("Debian's packages cannot be read") ;;
 		npm) fetch_npm || reasons+=("npm is missing or cannot reach its registry") ;;
 		esac
 	done
@@ -146,7 +151,7 @@ list() {
 
 case ${1:-} in
 "") fetch debian npm ;;
-debian | npm | corpus) fetch "$@" ;;
+debian | npm | corpus | tools) fetch "$@" ;;
 --list) list ;;
 -h | --help) usage ;;
 *) usage >&2; exit 2 ;;

@@ -14,7 +14,7 @@ BUILD_PACKAGES=(
 	ca-certificates libbz2-dev
 )
 TEST_PACKAGES=(
-	libcmocka-dev clang-format codespell shellcheck python3 curl wrk xz-utils
+	libcmocka-dev clang-format codespell shellcheck python3 python3-prometheus-client curl wrk xz-utils
 	debian-archive-keyring
 )
 # Emulated machines for the tests on other kernels; 80 MB with what they depend on.
