@@ -399,15 +399,31 @@ static void heap_sys(struct writer *w, const struct target *t)
 		show_known(w, t, "", p->heap_inuse_bytes + p->heap_idle_bytes);
 }
 
+/* The longest pause is of the latest 256 collections, as debug.GCStats has it. */
 static void gc_durations(struct writer *w, const struct target *t)
 {
 	const struct snapshot_process *p = t->p;
+	bool is_text = w->out.format == EXPOSITION_TEXT;
 
 	if (p->gc_cycles < 0 || p->gc_pause_total_ns < 0)
 		return;
+	if (p->gc_pause_max_ns >= 0)
+		exposition_sample(&w->out, "", t->labels,
+				  is_text ? "quantile=\"1\"" : "quantile=\"1.0\"",
+				  (double)p->gc_pause_max_ns / NSEC_PER_SEC);
 	exposition_sample(&w->out, "_sum", t->labels, "",
 			  (double)p->gc_pause_total_ns / NSEC_PER_SEC);
 	exposition_sample(&w->out, "_count", t->labels, "", (double)p->gc_cycles);
+}
+
+/* By the agent's clocks, read once, so that it does not change from one scrape to the next. */
+static void start_time(struct writer *w, const struct target *t)
+{
+	const struct agent_account *a = w->account;
+	double since_s = (double)(int64_t)(t->p->start_ns - a->start_ns) / NSEC_PER_SEC;
+
+	if (t->p->age_s >= 0 && a->start_time_s >= 0)
+		show(w, t, "", round(100 * (a->start_time_s + since_s - t->p->age_s)) / 100);
 }
 
 /* VmRSS is the sum of the three. */
@@ -460,10 +476,12 @@ static void agent_events(struct writer *w, const struct target *t)
 #define FIELD(name) offsetof(struct snapshot_process, name)
 #define OWN(name)   offsetof(struct agent_account, name)
 
-#define FAMILY(scope, name, type, write, field, help)                         \
-	{                                                                     \
-		{ name, help, EXPOSITION_##type, false }, scope, write, field \
+#define ANY_FAMILY(is_clashing, scope, name, type, write, field, help)              \
+	{                                                                           \
+		{ name, help, EXPOSITION_##type, is_clashing }, scope, write, field \
 	}
+#define FAMILY(...)	     ANY_FAMILY(false, __VA_ARGS__)
+#define FAMILY_CLASHING(...) ANY_FAMILY(true, __VA_ARGS__)
 
 /* Its order is that of the text. */
 static const struct family families[] = {
@@ -554,8 +572,17 @@ static const struct family families[] = {
 	       "Goroutines, without the runtime's own."),
 	FAMILY(COMPAT, "go_gc_duration_seconds", SUMMARY, gc_durations, 0,
 	       "Pauses of garbage collections."),
-	FAMILY(COMPAT, "go_memstats_alloc_bytes_total", COUNTER, number, FIELD(total_alloc_bytes),
-	       "Bytes allocated since the process started."),
+	FAMILY(COMPAT, "go_gc_gogc_percent", GAUGE, number, FIELD(gc_percent), "GOGC in force."),
+	FAMILY(COMPAT, "go_gc_gomemlimit_bytes", GAUGE, number, FIELD(memory_limit_bytes),
+	       "GOMEMLIMIT in force."),
+	FAMILY(COMPAT, "go_threads", GAUGE, number, FIELD(threads), "Threads of the process."),
+	FAMILY(COMPAT, "go_memstats_alloc_bytes", GAUGE, number, FIELD(heap_alloc_bytes),
+	       "MemStats.Alloc, with open spans counted whole."),
+	FAMILY_CLASHING(COMPAT, "go_memstats_alloc_bytes_total", COUNTER, number,
+			FIELD(total_alloc_bytes), "MemStats.TotalAlloc."),
+	FAMILY(COMPAT, "go_memstats_sys_bytes", GAUGE, number, FIELD(sys_bytes), "MemStats.Sys."),
+	FAMILY(COMPAT, "go_memstats_heap_alloc_bytes", GAUGE, number, FIELD(heap_alloc_bytes),
+	       "MemStats.HeapAlloc, with open spans counted whole."),
 	FAMILY(COMPAT, "go_memstats_heap_inuse_bytes", GAUGE, number, FIELD(heap_inuse_bytes),
 	       "MemStats.HeapInuse."),
 	FAMILY(COMPAT, "go_memstats_heap_idle_bytes", GAUGE, number, FIELD(heap_idle_bytes),
@@ -567,8 +594,14 @@ static const struct family families[] = {
 	       "MemStats.HeapObjects."),
 	FAMILY(COMPAT, "go_memstats_next_gc_bytes", GAUGE, number, FIELD(heap_goal_bytes),
 	       "MemStats.NextGC."),
+	FAMILY(COMPAT, "go_memstats_last_gc_time_seconds", GAUGE, seconds_of_ns,
+	       FIELD(gc_last_unix_ns), "MemStats.LastGC, in Unix time."),
 	FAMILY(COMPAT, "go_memstats_stack_inuse_bytes", GAUGE, number, FIELD(stacks_bytes),
 	       "MemStats.StackInuse."),
+	FAMILY(COMPAT, "process_cpu_seconds_total", COUNTER, seconds, FIELD(cpu_s),
+	       "CPU time of the process, user and system."),
+	FAMILY(COMPAT, "process_start_time_seconds", GAUGE, start_time, 0,
+	       "When the process started, in Unix time."),
 	FAMILY(COMPAT, "process_resident_memory_bytes", GAUGE, resident, 0, "Resident memory."),
 	FAMILY(COMPAT, "process_open_fds", GAUGE, number, FIELD(fds), "Open file descriptors."),
 };
@@ -608,13 +641,15 @@ static struct pick *picked(struct picks *all, const struct snapshot_site *s)
 /* Those that are said to leak, then the largest; others with the same name and place are added. */
 static void pick_sites(const struct target *t, unsigned int max, struct picks *all)
 {
+	if (t->p->live < 0)
+		return; /* before the first census no population is known */
 	for (size_t i = 0; i < t->v->n_findings; i++) {
 		const struct finding *f = &t->v->findings[i];
 
 		if (stands(f) && f->site && !picked(all, f->site))
 			all->items[all->n++] = (struct pick){ .site = f->site };
 	}
-	for (size_t i = 0; t->p->live >= 0 && i < t->p->n_sites; i++) {
+	for (size_t i = 0; i < t->p->n_sites; i++) {
 		const struct snapshot_site *s = &t->p->sites[i];
 
 		if (s->is_system || s->live <= 0)
