@@ -30,7 +30,7 @@ ifeq ($(WERROR),1)
 WARN += -Werror
 endif
 
-LIBS := libbpf libdw libelf capstone zlib libevent json-c ncursesw libprotobuf-c
+LIBS := libbpf libdw libelf capstone zlib libevent json-c ncursesw libprotobuf-c libseccomp libcap
 LIB_CFLAGS := $(shell $(PKG_CONFIG) --cflags $(LIBS) 2>/dev/null)
 ifeq ($(STATIC),1)
 LIB_LIBS := $(shell $(PKG_CONFIG) --static --libs $(LIBS) 2>/dev/null) -lbz2 -llzma -lzstd

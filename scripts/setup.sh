@@ -10,7 +10,7 @@ set -euo pipefail
 BUILD_PACKAGES=(
 	gcc libc6-dev linux-libc-dev make pkg-config clang llvm libbpf-dev bpftool libelf-dev libdw-dev zlib1g-dev
 	libcapstone-dev libevent-dev libjson-c-dev libncurses-dev uthash-dev scdoc git
-	libprotobuf-c-dev protobuf-c-compiler
+	libprotobuf-c-dev protobuf-c-compiler libseccomp-dev libcap-dev
 	ca-certificates libbz2-dev
 )
 TEST_PACKAGES=(

@@ -8,6 +8,7 @@
 #include <bpf/libbpf.h>
 
 #include "base/cleanup.h"
+#include "probe/trial.h"
 
 struct probe_link {
 	int multi; /* descriptor of the link of all hooks, or -1; owned */
@@ -216,6 +217,23 @@ int attach_places(struct probe *p, struct bpf_program *prog, const struct cgo_pl
 	}
 	*ret = TAKE_PTR(l);
 	return 0;
+}
+
+int attach_rehearse(struct probe *p)
+{
+	static const char self[] = "/proc/self/exe";
+	struct cgo_place place = { .cookie = WIRE_HOOK_BIRTH };
+	_cleanup_close_ int multi = -1;
+	struct bpf_link *single = NULL;
+	int err = trial_place(&place.file_off);
+
+	if (err)
+		return err;
+	if (p->features.uprobe_multi)
+		return multi_attach(p->skel->progs.hook_any, &place, 1, self, 0, &multi);
+	err = single_attach(p->skel->progs.hook_birth, self, place.file_off, 0, &single);
+	bpf_link__destroy(single);
+	return err;
 }
 
 void probe_detach(struct probe_link *l)

@@ -24,4 +24,7 @@ int attach_places(struct probe *p, struct bpf_program *prog, const struct cgo_pl
 		  size_t n, const char *path, pid_t pid, struct probe_link **ret,
 		  struct probe_error *ret_error) _must_check_;
 
+/* Attaches to a place in our own executable that is never come by, and detaches. */
+int attach_rehearse(struct probe *p) _must_check_;
+
 #endif

@@ -16,6 +16,7 @@
 
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "probe/privilege.h"
 #include "probe/trial.h"
 
 #define TRIAL_RING_BYTES (4U << 20)
@@ -265,6 +266,19 @@ static void check_surroundings(struct findings *f)
 		  "too low for the ring buffer: raise it (ulimit -l) or run with CAP_SYS_RESOURCE");
 }
 
+/* Those that are held but do not reach, as in a user namespace, show in the trials above. */
+static void check_capabilities(struct findings *f)
+{
+	uint64_t held = privilege_held();
+	const struct privilege *all;
+	size_t n;
+
+	all = privilege_all(&n);
+	for (size_t i = 0; i < n; i++)
+		check_add(f, all[i].name, privilege_is_held(held, all[i].number) ? 0 : -EPERM,
+			  all[i].is_required, all[i].use, all[i].without);
+}
+
 static int libbpf_say_nothing(_unused_ enum libbpf_print_level level, const char *fmt, va_list args)
 {
 	char line[512];
@@ -286,6 +300,7 @@ size_t kernel_check_all(struct kernel_check checks[static KERNEL_CHECKS_MAX])
 	check_tracepoints(&f);
 	check_other_processes(&f);
 	check_surroundings(&f);
+	check_capabilities(&f);
 	libbpf_set_print(before);
 	return f.n;
 }

@@ -24,7 +24,7 @@ struct kernel_check {
 	const char *without; /* what is lost without it, or how to get it */
 };
 
-#define KERNEL_CHECKS_MAX 24
+#define KERNEL_CHECKS_MAX 32
 
 /* Tries everything; leaves nothing behind.  Returns the number of checks filled in. */
 size_t kernel_check_all(struct kernel_check checks[static KERNEL_CHECKS_MAX]);

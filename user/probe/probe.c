@@ -606,6 +606,17 @@ int probe_parks(struct probe *p, probe_park_fn *fn, void *arg)
 	return counts_each(&m, park_deliver, &pass);
 }
 
+/* What the kernel asks for with one command on a map, it asks for with all. */
+int probe_rehearse(struct probe *p)
+{
+	uint32_t nobody = 0; /* no process has this number */
+	struct wire_target t;
+
+	if (bpf_map_lookup_elem(bpf_map__fd(p->skel->maps.targets), &nobody, &t) && errno != ENOENT)
+		return -errno;
+	return attach_rehearse(p);
+}
+
 int probe_ring_fd(const struct probe *p)
 {
 	return bpf_map__fd(p->skel->maps.ring);

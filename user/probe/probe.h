@@ -105,6 +105,12 @@ typedef void probe_park_fn(pid_t pid, uint64_t gopc, uint32_t reason,
 			   const struct wire_park_count *c, void *arg);
 int probe_parks(struct probe *p, probe_park_fn *fn, void *arg) _must_check_;
 
+/*
+ * Does once what every new target takes, on ourselves and without effect: 0, or the negative errno
+ * of what these privileges do not allow.  For finding out which ones can be given up.
+ */
+int probe_rehearse(struct probe *p) _must_check_;
+
 /* Descriptor of the ring buffer map, for event/ring; owned by the probe. */
 int probe_ring_fd(const struct probe *p);
 

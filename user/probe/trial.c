@@ -48,14 +48,14 @@ static int own_segment(struct dl_phdr_info *info, _unused_ size_t size, void *ar
 	return 1; /* the executable comes first, and libraries are not it */
 }
 
-static int trial_hit_offset(uint64_t *ret)
+int trial_place(uint64_t *ret_file_off)
 {
 	struct own_place p = { .addr = (uintptr_t)trial_hit };
 
 	dl_iterate_phdr(own_segment, &p);
 	if (!p.is_found)
 		return -ENOENT;
-	*ret = p.file_off;
+	*ret_file_off = p.file_off;
 	return 0;
 }
 
@@ -164,7 +164,7 @@ int trial_uprobe(void)
 	if (err)
 		return err;
 	attr.config1 = (uintptr_t) "/proc/self/exe";
-	err = trial_hit_offset(&off);
+	err = trial_place(&off);
 	if (err)
 		return err;
 	attr.config2 = off;
@@ -204,7 +204,7 @@ static int multi_link(int prog, pid_t pid)
 {
 	unsigned long offset;
 	uint64_t file_off;
-	int err = trial_hit_offset(&file_off);
+	int err = trial_place(&file_off);
 	LIBBPF_OPTS(bpf_link_create_opts, opts);
 
 	if (err)

@@ -19,6 +19,11 @@ int trial_uprobe(void); /* a uprobe as a perf event: attached, hit once, counted
  * (until Linux 6.9 it was a filter by thread).
  */
 int trial_multi(bool *ret_pid);
+/*
+ * Offset in our executable of a place of our own, /proc/self/exe, which none but the trials come
+ * by.
+ */
+int trial_place(uint64_t *ret_file_off);
 int trial_raw_tracepoint(const char *name);
 /* Whether process numbers here are the kernel's own; -ENOTSUP in any but the initial namespace. */
 int trial_pid_namespace(void);
