@@ -15,7 +15,8 @@
 
 /* Everything that is the same for all who ask within a tick. */
 enum page_id {
-	PAGE_METRICS_TEXT = 0,
+	PAGE_STATUS = 0,
+	PAGE_METRICS_TEXT,
 	PAGE_METRICS_OPEN_0_0_1,
 	PAGE_METRICS_OPEN,
 	PAGE_PROCESSES,

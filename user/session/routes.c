@@ -13,6 +13,7 @@
 #include "session/agent_priv.h"
 #include "session/profiles.h"
 #include "view/jsonl.h"
+#include "view/status.h"
 
 #define TYPE_JSON    "application/json"
 #define TYPE_PROFILE "application/octet-stream"
@@ -108,6 +109,8 @@ static int write_metrics(const struct picture *p, enum exposition_format format)
 static int write_page(const struct picture *p)
 {
 	switch (p->page) {
+	case PAGE_STATUS:
+		return status_write(p->f, &p->account, p->list, p->n);
 	case PAGE_METRICS_TEXT:
 		return write_metrics(p, EXPOSITION_TEXT);
 	case PAGE_METRICS_OPEN_0_0_1:
@@ -187,6 +190,13 @@ static void answer_page(struct agent *a, struct http_request *r, enum page_id id
 		       .body = body,
 		       .headers = headers,
 	       });
+}
+
+static void get_status(struct agent *a, struct http_request *r)
+{
+	const char *headers[] = { "Content-Security-Policy", status_policy(), NULL };
+
+	answer_page(a, r, PAGE_STATUS, STATUS_TYPE, headers);
 }
 
 static void get_metrics(struct agent *a, struct http_request *r)
@@ -369,10 +379,8 @@ static const struct {
 	const char *path;
 	void (*get)(struct agent *a, struct http_request *r);
 } fixed[] = {
-	{ "/metrics", get_metrics },
-	{ "/healthz", get_health },
-	{ "/readyz", get_readiness },
-	{ PATH_PROCESSES, get_processes },
+	{ "/", get_status },	      { "/metrics", get_metrics },	 { "/healthz", get_health },
+	{ "/readyz", get_readiness }, { PATH_PROCESSES, get_processes },
 };
 
 static bool route_fixed(struct agent *a, struct http_request *r, const char *path)
