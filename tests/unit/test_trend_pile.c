@@ -53,8 +53,8 @@ static void scene_leak(struct scene *sc)
 			.channels_of = N,
 		},
 	};
-	sc->reasons[0] = (struct snapshot_reason){ "chan receive", 5, N };
-	sc->reasons[1] = (struct snapshot_reason){ "IO wait", 90, 37 };
+	sc->reasons[0] = (struct snapshot_reason){ "chan receive", 5, N, 0, false };
+	sc->reasons[1] = (struct snapshot_reason){ "IO wait", 90, 37, 0, false };
 	sc->p = (struct snapshot_process){
 		.start_ns = 4000 * NSEC_PER_SEC,
 		.now_ns = 4030 * NSEC_PER_SEC,

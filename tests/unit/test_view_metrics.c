@@ -382,9 +382,12 @@ static void reasons_beyond_the_limit_are_one(void **state)
 	fixture_healthy(&f);
 	for (size_t i = 0; i < ARRAY_SIZE(reasons); i++) {
 		snprintf(names[i], sizeof(names[i]), "reason %zu", i);
-		reasons[i] = (struct snapshot_reason){ names[i], 0, 1000 - (int64_t)i };
+		reasons[i] =
+			(struct snapshot_reason){ .name = names[i], .waiting = 1000 - (int64_t)i };
 	}
 	reasons[3].waiting = -1;
+	reasons[4].is_system = true;
+	reasons[5].waiting_system = 95;
 	/* Nothing keeps a program from this. */
 	reasons[1].name = "other";
 	reasons[2].name = "reason 0";
@@ -393,10 +396,12 @@ static void reasons_beyond_the_limit_are_one(void **state)
 	char *text = written(&f, EXPOSITION_TEXT, 0);
 
 	expect(text, "gotide_goroutines_waiting" HEAP ",reason=\"reason 0\"} 1998\n");
-	expect(text, "gotide_goroutines_waiting" HEAP ",reason=\"other\"} 3957\n");
-	expect(text, "reason=\"reason 12\"");
-	expect_no(text, "reason=\"reason 13\"");
+	expect(text, "gotide_goroutines_waiting" HEAP ",reason=\"other\"} 2970\n");
+	expect(text, "gotide_goroutines_waiting" HEAP ",reason=\"reason 5\"} 900\n");
+	expect(text, "reason=\"reason 13\"");
+	expect_no(text, "reason=\"reason 14\"");
 	expect_no(text, "reason=\"reason 3\"");
+	expect_no(text, "reason=\"reason 4\"");
 	free(text);
 }
 

@@ -256,9 +256,9 @@ static inline void fixture_sites(struct fixture *f)
 
 static inline void fixture_reasons(struct fixture *f)
 {
-	f->reasons[0] = (struct snapshot_reason){ "chan receive", 1310, 1204 };
-	f->reasons[1] = (struct snapshot_reason){ "IO wait", 15400, -1 };
-	f->reasons[2] = (struct snapshot_reason){ "GC worker (idle)", 96, 2 };
+	f->reasons[0] = (struct snapshot_reason){ "chan receive", 1310, 1204, 0, false };
+	f->reasons[1] = (struct snapshot_reason){ "IO wait", 15400, -1, 0, false };
+	f->reasons[2] = (struct snapshot_reason){ "GC worker (idle)", 96, 2, 2, true };
 	f->process.reasons = f->reasons;
 	f->process.n_reasons = 3;
 	f->process.is_park_watched = true;

@@ -88,11 +88,17 @@ static void add_reason(struct process *p, const struct site *s, const struct sit
 				 r->reason);
 		rows[i].name = p->reason_name[i];
 		rows[i].waiting = p->has_census || is_counted(p, name) ? 0 : -1;
+		rows[i].is_system = true;
 		(*n)++;
 	}
 	rows[i].parks += r->parks;
-	if (rows[i].waiting >= 0)
-		rows[i].waiting += site_waiting(s, r, is_counted(p, name));
+	rows[i].is_system = rows[i].is_system && s->is_system;
+	if (rows[i].waiting >= 0) {
+		int64_t waiting = site_waiting(s, r, is_counted(p, name));
+
+		rows[i].waiting += waiting;
+		rows[i].waiting_system += s->is_system ? waiting : 0;
+	}
 }
 
 static int snapshot_reasons(struct process *p, struct snapshot_process *ret)

@@ -123,6 +123,8 @@ struct snapshot_reason {
 	uint64_t parks;
 	int64_t waiting; /* parked now by the counts; -1 if it cannot be told (see model/process.c)
 			  */
+	int64_t waiting_system; /* of these the runtime's own; 0 if it cannot be told */
+	bool is_system; /* nobody but these has waited for it */
 };
 
 /* What the observer itself left out or could not use, over all processes. */

@@ -230,11 +230,11 @@ static void waiting(struct writer *w, const struct target *t)
 	for (size_t i = 0; i < t->p->n_reasons; i++) {
 		const struct snapshot_reason *r = &t->p->reasons[i];
 
-		if (r->waiting < 0)
+		if (r->waiting < 0 || r->is_system)
 			continue;
 		rows_add(w, &rows,
 			 one_label(&l, "reason", known++ < METRICS_REASONS_MAX ? r->name : OTHER),
-			 (double)r->waiting);
+			 (double)(r->waiting - r->waiting_system));
 	}
 	rows_write(w, t, &rows);
 }
@@ -524,7 +524,7 @@ static const struct family families[] = {
 	FAMILY(PROCESS, "gotide_goroutines_exited_total", COUNTER, exited, 0,
 	       "Goroutines ended while watched."),
 	FAMILY(PROCESS, "gotide_goroutines_waiting", GAUGE, waiting, 0,
-	       "Goroutines that wait, by what for."),
+	       "Goroutines that wait, by what for, without the runtime's own."),
 	FAMILY(PROCESS, "gotide_site_goroutines", GAUGE, site_goroutines, 0,
 	       "Goroutines that a go statement started and are there."),
 	FAMILY(PROCESS, "gotide_site_survivors", GAUGE, site_survivors, 0,

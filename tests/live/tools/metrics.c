@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * metrics FORMAT TAPE: what the agent would show at the end of a tape; FORMAT: text or openmetrics.
- * metrics FORMAT TAPE COPIES: of so many processes like it, in a pod each: prints the size, and the
- * CPU time that it takes, the least of ROUNDS.
+ * metrics FORMAT TAPE COPIES: of so many processes like it, in a pod each: prints the bytes, and
+ * the milliseconds of CPU time that they take, the least of ROUNDS; without --compat-metrics and
+ * with.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,6 +22,8 @@
 
 /* So that series do not come twice whatever the tape is. */
 #define FIRST_PID 1000001
+#define CONTAINER "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+#define POD	  "shop-frontend-7d9f8b6c5d-x2x7v"
 
 struct played {
 	struct model *m;
@@ -36,6 +39,14 @@ static void fail(const char *what, int err)
 	exit(1);
 }
 
+/* The state of affairs as of the last tick. */
+static int take(struct played *p)
+{
+	snapshot_free(p->snap);
+	p->snap = NULL;
+	return model_snapshot(p->m, replay_clocks(p->r).monotonic_ns, &p->snap);
+}
+
 static void play(const char *path, struct played *ret)
 {
 	uint64_t look_ns = 0;
@@ -44,18 +55,14 @@ static void play(const char *path, struct played *ret)
 	err = err ? err : judge_new(&ret->j);
 	err = err ? err : replay_open(path, ret->m, &ret->r);
 	while (!err && replay_next(ret->r) == 1) {
-		uint64_t now_ns = replay_clocks(ret->r).monotonic_ns;
-
-		if (now_ns < look_ns)
+		if (replay_clocks(ret->r).monotonic_ns < look_ns)
 			continue;
-		snapshot_free(ret->snap);
-		ret->snap = NULL;
-		err = model_snapshot(ret->m, now_ns, &ret->snap);
+		err = take(ret);
 		err = err ? err : judge_look(ret->j, ret->snap);
-		look_ns = now_ns + JUDGE_INTERVAL_NS;
+		look_ns = replay_clocks(ret->r).monotonic_ns + JUDGE_INTERVAL_NS;
 	}
-	if (!err && !ret->snap)
-		err = -ENODATA;
+	err = err ? err : take(ret);
+	err = !err && !ret->snap->n ? -ENODATA : err;
 	if (err)
 		fail(path, err);
 	ret->verdicts = calloc(ret->snap->n, sizeof(*ret->verdicts));
@@ -87,6 +94,10 @@ static struct metrics_process *list_of(const struct played *p, size_t copies,
 		all[i] = p->snap->processes[i % p->snap->n];
 		all[i].pid = FIRST_PID + (pid_t)i;
 		all[i].has_exited = false;
+		if (copies > 1) {
+			all[i].container = CONTAINER;
+			all[i].pod = POD;
+		}
 		list[i] = (struct metrics_process){ &all[i], &p->verdicts[i % p->snap->n] };
 	}
 	*ret_processes = all;
@@ -148,7 +159,7 @@ static void measure(const struct metrics_opts *o, const struct agent_account *a,
 		if (!i || took < least)
 			least = took;
 	}
-	printf("%zu processes: %zu bytes, %.2f ms of CPU\n", n, size, least);
+	printf("%zu\t%s\t%zu\t%.2f\n", n, a->is_compat ? "yes" : "no", size, least);
 }
 
 int main(int argc, char **argv)
@@ -170,6 +181,9 @@ int main(int argc, char **argv)
 	struct agent_account a = account_of(&p);
 
 	if (copies) {
+		a.is_compat = false;
+		measure(&o, &a, list, n);
+		a.is_compat = true;
 		measure(&o, &a, list, n);
 	} else {
 		int err = metrics_write(stdout, &o, &a, list, n);
