@@ -172,11 +172,16 @@ static void watched_free(struct watch *w, struct watched *p)
 	free(p);
 }
 
+static bool is_denied(enum target_reason reason)
+{
+	return reason == TARGET_DENIED || reason == TARGET_CLOSED;
+}
+
 static enum watch_refusal refusal_of(enum target_reason reason, enum gobin_reason bin_reason)
 {
 	switch (bin_reason) {
 	case GOBIN_UNREADABLE:
-		return reason == TARGET_DENIED ? WATCH_DENIED : WATCH_UNREADABLE;
+		return is_denied(reason) ? WATCH_DENIED : WATCH_UNREADABLE;
 	case GOBIN_TOO_OLD:
 		return WATCH_TOO_OLD;
 	case GOBIN_MACHINE:
@@ -189,7 +194,7 @@ static enum watch_refusal refusal_of(enum target_reason reason, enum gobin_reaso
 	case GOBIN_NO_SITES:
 		return WATCH_SITES;
 	default:
-		return reason == TARGET_DENIED ? WATCH_DENIED : WATCH_OTHER;
+		return is_denied(reason) ? WATCH_DENIED : WATCH_OTHER;
 	}
 }
 

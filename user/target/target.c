@@ -32,6 +32,9 @@ const char *target_reason_str(enum target_reason r)
 	case TARGET_DENIED:
 		return "it may not be looked into: it is another user's, or has privileges that "
 		       "gotide lacks; that takes root, or CAP_SYS_PTRACE over it";
+	case TARGET_CLOSED:
+		return "its executable may not be read by others; that takes root, or "
+		       "CAP_DAC_READ_SEARCH";
 	case TARGET_KERNEL:
 		return "it is a kernel thread";
 	case TARGET_NOT_GO:
@@ -104,6 +107,23 @@ static enum target_reason reason_of_bin(enum gobin_reason r)
 	}
 }
 
+/*
+ * Why its executable cannot be opened.  The link to it is ptrace(2)'s to deny; where it may be
+ * followed, it is the file that may not be read.
+ */
+static enum target_reason reason_of_exe(const char *root, const struct procfs_stat *st, pid_t pid,
+					int err)
+{
+	bool is_dead = st->state == 'Z' || st->state == 'X', is_deleted;
+	char path[TARGET_PATH_MAX];
+
+	if (err == -ENOENT && !is_dead)
+		return TARGET_KERNEL;
+	if (err == -EACCES && !procfs_exe_path(root, pid, path, sizeof(path), &is_deleted))
+		return TARGET_CLOSED;
+	return reason_of(err);
+}
+
 /* Opens the executable; a process without one is a kernel thread, or dead but not yet buried. */
 static int open_exe(const char *root, pid_t pid, struct target *t, enum target_reason *ret_reason)
 {
@@ -117,9 +137,7 @@ static int open_exe(const char *root, pid_t pid, struct target *t, enum target_r
 	if (err)
 		return err;
 	if (fd < 0) {
-		bool is_dead = st.state == 'Z' || st.state == 'X';
-
-		*ret_reason = fd == -ENOENT && !is_dead ? TARGET_KERNEL : reason_of(fd);
+		*ret_reason = reason_of_exe(root, &st, pid, fd);
 		return fd;
 	}
 	err = image_of(&st, fd, &image);

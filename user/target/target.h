@@ -33,8 +33,8 @@ struct target {
 enum target_reason {
 	TARGET_OK = 0,
 	TARGET_GONE, /* exited, or was replaced by exec, while being looked at */
-	TARGET_DENIED, /* its executable may not be read; errno tells, and EACCES is ptrace(2)'s no
-			*/
+	TARGET_DENIED, /* ptrace(2)'s no */
+	TARGET_CLOSED, /* the mode of its executable says no */
 	TARGET_KERNEL, /* a kernel thread: no executable */
 	TARGET_NOT_GO, /* gobin_reason tells more */
 	TARGET_UNSUPPORTED /* Go, but gobin_reason says why it cannot be watched */
