@@ -595,7 +595,7 @@ static int run(struct session *s)
 	announce(s);
 	err = start_loop(s);
 	if (!err && s->agent)
-		agent_ready(s->agent);
+		agent_ready(s->agent, s->probe);
 	if (!err)
 		err = loop_run(s->loop);
 	if (err)

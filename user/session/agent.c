@@ -13,11 +13,20 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "probe/privilege.h"
 #include "session/agent_priv.h"
+#include "session/confine.h"
 #include "target/procfs.h"
 #include "version.h"
 
 #define OWN_PROC "/proc"
+
+/* Its run time makes calls of its own, and takes a refusal for a bug. */
+#ifdef __SANITIZE_ADDRESS__
+#define IS_SANITIZED true
+#else
+#define IS_SANITIZED false
+#endif
 
 void agent_opts_release(struct agent_opts *o)
 {
@@ -110,7 +119,9 @@ static void take_opts(struct agent *a, struct agent_opts *opts)
 	a->opts->filter = opts->filter;
 	opts->filter = old;
 	a->opts->is_compat = opts->is_compat;
-	a->opts->has_profiles = opts->has_profiles;
+	if (opts->has_profiles && !a->has_children)
+		log_warn("still without profiles: to begin with them takes a restart");
+	a->opts->has_profiles = opts->has_profiles && a->has_children;
 	a->opts->sites = opts->sites;
 	agent_opts_release(opts);
 	session_reconsider(a->session);
@@ -146,8 +157,38 @@ static void tell_vitality(struct agent *a, uint64_t now_ns)
 	notify_send(&a->notify, "WATCHDOG=1");
 }
 
-void agent_ready(struct agent *a)
+/* What will be unknown for want of a capability. */
+static void say_missing(void)
 {
+	uint64_t missing = privilege_to_read() & ~privilege_held();
+	const struct privilege *all;
+	size_t n;
+
+	all = privilege_all(&n);
+	for (size_t i = 0; i < n; i++)
+		if (missing & PRIVILEGE_BIT(all[i].number))
+			log_warn("without %s: %s", all[i].name, all[i].without);
+}
+
+static void confine(struct agent *a, struct probe *probe)
+{
+	struct confined c;
+
+	a->has_children = a->opts->has_profiles;
+	say_missing();
+	confine_self(&(struct confine_opts){ .probe = probe,
+					     .use_children = a->has_children,
+					     .no_filter = IS_SANITIZED },
+		     &c);
+	if (c.lacks[0])
+		log_warn("privileges that could not be given up: %s", c.lacks);
+	log_info("capabilities left: %s; system calls %s", c.kept_text,
+		 c.has_filter ? "filtered" : "not filtered");
+}
+
+void agent_ready(struct agent *a, struct probe *probe)
+{
+	confine(a, probe);
 	a->is_ready = true;
 	a->ticked_ns = clock_now_ns();
 	log_info("serving http://%s/", http_address(a->http));

@@ -34,8 +34,12 @@ int agent_open(struct session *s, struct loop *l, struct agent_opts *opts,
 	       struct agent **ret) _must_check_;
 void agent_close(struct agent *a); /* NULL is fine */
 
-/* All processes that were there have been taken up; says so to whoever waits. */
-void agent_ready(struct agent *a);
+/*
+ * All processes that were there have been taken up: gives up the privileges that only this took,
+ * and says so to whoever waits.  probe is what further ones are attached with.
+ */
+struct probe;
+void agent_ready(struct agent *a, struct probe *probe);
 
 /* After each tick: what was rendered before is out of date. */
 void agent_tick(struct agent *a);

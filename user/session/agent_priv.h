@@ -38,6 +38,7 @@ struct agent {
 	struct aside *aside;
 	struct notify notify;
 	bool is_ready;
+	bool has_children; /* profiles can be made: no filter keeps it from forking */
 	uint64_t ticks, ticked_ns;
 	uint64_t start_ns;
 	double start_time_s;
