@@ -7,6 +7,8 @@
 #include <event2/http.h>
 #include <event2/listener.h>
 #include <netdb.h>
+#include <netinet/in.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,10 +16,11 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/text.h"
 
-#define BACKLOG		64
-#define ADDRESS_MAX	80
-#define PORT_ANY_FAMILY "[::]"
+#define BACKLOG	      64
+#define ADDRESS_MAX   80
+#define EVERY_ADDRESS "[::]"
 
 struct http_body {
 	unsigned int refs;
@@ -41,7 +44,7 @@ struct conn {
 	struct bufferevent *bev;
 	uint64_t active_ns; /* accepted, or its last request came */
 	bool has_asked;
-	bool is_waiting; /* for an answer of ours */
+	struct http_request *waiting; /* for an answer of ours; NULL: none is */
 };
 
 struct http {
@@ -134,7 +137,7 @@ static bool is_overdue(const struct conn *c, uint64_t now_ns)
 	bool is_reading = evbuffer_get_length(bufferevent_get_output(c->bev)) > 0;
 	double limit_s = is_reading ? HTTP_READING_S : c->has_asked ? HTTP_IDLE_S : HTTP_REQUEST_S;
 
-	return !c->is_waiting && silent_s(c, now_ns) > limit_s;
+	return !c->waiting && silent_s(c, now_ns) > limit_s;
 }
 
 static void pause_accepting(struct http *h, bool is_paused)
@@ -156,11 +159,26 @@ static void make_room(struct http *h)
 	for (size_t i = 0; i < h->n_conns; i++) {
 		struct conn *c = &h->conns[i];
 
-		if (!c->is_waiting && (!oldest || c->active_ns < oldest->active_ns))
+		if (!c->waiting && (!oldest || c->active_ns < oldest->active_ns))
 			oldest = c;
 	}
 	if (oldest)
 		hang_up(oldest);
+}
+
+/* evhttp does not read while an answer is due, and so does not see that nobody waits for it. */
+static bool has_left(const struct conn *c)
+{
+	struct pollfd p = { .fd = bufferevent_getfd(c->bev), .events = POLLRDHUP };
+
+	return c->waiting && poll(&p, 1, 0) > 0;
+}
+
+static void give_up(struct http_request *r)
+{
+	if (r->on_gone)
+		r->on_gone(r, r->gone_arg);
+	http_answer(r, &(struct http_answer){ .status = HTTP_SERVUNAVAIL });
 }
 
 void http_sweep(struct http *h)
@@ -169,7 +187,9 @@ void http_sweep(struct http *h)
 
 	drop_closed(h);
 	for (size_t i = 0; i < h->n_conns; i++) {
-		if (is_overdue(&h->conns[i], now_ns))
+		if (has_left(&h->conns[i]))
+			give_up(h->conns[i].waiting);
+		else if (is_overdue(&h->conns[i], now_ns))
 			hang_up(&h->conns[i]);
 	}
 	if (h->n_conns >= HTTP_CONNECTIONS_MAX)
@@ -234,7 +254,8 @@ static void on_request(struct evhttp_request *req, void *arg)
 	c = conn_of_request(r);
 	if (c) {
 		c->active_ns = clock_now_ns();
-		c->has_asked = c->is_waiting = true;
+		c->has_asked = true;
+		c->waiting = r;
 	}
 	h->handle(r, h->arg);
 }
@@ -340,7 +361,7 @@ void http_answer(struct http_request *r, const struct http_answer *a)
 		evhttp_connection_set_closecb(evhttp_request_get_connection(r->req), NULL, NULL);
 	if (c) {
 		c->active_ns = clock_now_ns(); /* the reader's time begins */
-		c->is_waiting = false;
+		c->waiting = NULL;
 	}
 	add_headers(evhttp_request_get_output_headers(r->req), a, body ? body->size : 0);
 	if (body && http_method_of(r) != HTTP_HEAD && body->size &&
@@ -360,16 +381,33 @@ static int refuse(struct http_error *e, int err, const char *listen)
 	return err;
 }
 
+static void set_port(struct sockaddr_storage *addr, uint16_t port)
+{
+	if (addr->ss_family == AF_INET6)
+		((struct sockaddr_in6 *)addr)->sin6_port = htons(port);
+	else
+		((struct sockaddr_in *)addr)->sin_port = htons(port);
+}
+
+/* libevent reads addresses, but no port 0. */
 static int parse_address(const char *listen, struct sockaddr_storage *ret, int *ret_size)
 {
 	const char *colon = strrchr(listen, ':');
 	char text[ADDRESS_MAX];
-	int n = snprintf(text, sizeof(text), "%s%s", *listen == ':' ? PORT_ANY_FAMILY : "", listen);
+	long long port;
+	int n;
 
-	if (n < 0 || n >= (int)sizeof(text) || !colon || colon[1] < '0' || colon[1] > '9')
+	if (!colon || text_parse_int(colon + 1, 0, UINT16_MAX, &port))
 		return -EINVAL;
+	n = snprintf(text, sizeof(text), "%.*s:1", (int)(colon - listen), listen);
+	if (colon == listen)
+		n = snprintf(text, sizeof(text), "%s", EVERY_ADDRESS ":1");
 	*ret_size = sizeof(*ret);
-	return evutil_parse_sockaddr_port(text, (struct sockaddr *)ret, ret_size) ? -EINVAL : 0;
+	if (n < 0 || n >= (int)sizeof(text) ||
+	    evutil_parse_sockaddr_port(text, (struct sockaddr *)ret, ret_size))
+		return -EINVAL;
+	set_port(ret, (uint16_t)port);
+	return 0;
 }
 
 static int listen_on(struct http *h, struct event_base *base, const struct sockaddr_storage *addr,

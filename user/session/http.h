@@ -81,8 +81,8 @@ struct http_answer {
 void http_answer(struct http_request *r, const struct http_answer *a);
 
 /*
- * Says that the answer comes later; on_gone is called if the client goes before it, after which r
- * is gone.
+ * Says that the answer comes later; on_gone is called if the client goes before it, which shows at
+ * a sweep, after which r is gone.
  */
 void http_defer(struct http_request *r, void (*on_gone)(struct http_request *r, void *arg),
 		void *arg);
