@@ -30,6 +30,10 @@ ifeq ($(WERROR),1)
 WARN += -Werror
 endif
 
+# The same commit gives the same bytes, whatever the folders are called that it is built from and in.
+# Of several that fit the last counts.
+ANYWHERE := $(foreach d,$(CURDIR)=. $(abspath $(OUTPUT))=.output $(OUTPUT)=.output,-ffile-prefix-map=$d)
+
 LIBS := libbpf libdw libelf capstone zlib libevent json-c ncursesw libprotobuf-c libseccomp libcap
 LIB_CFLAGS := $(shell $(PKG_CONFIG) --cflags $(LIBS) 2>/dev/null)
 ifeq ($(STATIC),1)
@@ -41,9 +45,9 @@ endif
 
 OPT := $(if $(filter 1,$(DEBUG)),-O0,-O2)
 CFLAGS ?= $(OPT) -g
-ALL_CFLAGS = -std=gnu11 -D_GNU_SOURCE $(CFLAGS) $(WARN) -Iuser -Ibpf -I$(GEN) $(LIB_CFLAGS) \
+ALL_CFLAGS = -std=gnu11 -D_GNU_SOURCE $(CFLAGS) $(ANYWHERE) $(WARN) -Iuser -Ibpf -I$(GEN) $(LIB_CFLAGS) \
 	-fno-strict-aliasing -MMD -MP
-GEN_CFLAGS = -std=gnu11 $(CFLAGS) -I$(GEN) $(LIB_CFLAGS) -MMD -MP
+GEN_CFLAGS = -std=gnu11 $(CFLAGS) $(ANYWHERE) -I$(GEN) $(LIB_CFLAGS) -MMD -MP
 SAN_FLAGS := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 ifeq ($(SAN),1)
 CFLAGS += $(SAN_FLAGS)
@@ -53,7 +57,8 @@ endif
 GEN := $(OUTPUT)/gen
 OBJ := $(OUTPUT)/obj
 BIN := $(OUTPUT)/gotide
-VERSION := $(shell git describe --always --dirty --tags 2>/dev/null || echo unknown)
+# The length is given, since git would choose it by how much of the history there is.
+VERSION := $(shell git describe --always --dirty --tags --abbrev=12 2>/dev/null || echo unknown)
 
 # See the file: Debian's static elfutils lacks what it defines.
 STATIC_ONLY := user/base/eu_search.c
@@ -122,7 +127,7 @@ FORCE:
 
 # ---- programs for the kernel ----
 
-BPF_CFLAGS := -g -O2 -Wall -Wextra -Wno-unused-parameter -Wno-missing-field-initializers \
+BPF_CFLAGS := -g -O2 $(ANYWHERE) -Wall -Wextra -Wno-unused-parameter -Wno-missing-field-initializers \
 	--target=bpf -mcpu=v2 -D__TARGET_ARCH_$(ARCH) -Ibpf -I$(dir $(VMLINUX_H)) \
 	$(shell $(PKG_CONFIG) --cflags libbpf 2>/dev/null)
 
@@ -158,6 +163,10 @@ test-live: ## real Go programs under real probes (root)
 .PHONY: test-vm
 test-vm: ## the same on Debian's kernels in QEMU; GOTIDE_KERNELS names some (root)
 	$(Q)tests/run.sh vm
+
+.PHONY: test-deploy
+test-deploy: ## image, packages, manifests, alerts; with podman and Prometheus (root)
+	$(Q)tests/run.sh deploy
 
 .PHONY: lint
 lint: ## layers, format, banned calls, shell, spelling
@@ -283,6 +292,10 @@ install: all man ## install to DESTDIR/PREFIX
 	install -D -m 755 $(BIN) $(DESTDIR)$(PREFIX)/bin/gotide
 	for m in $(MANS); do \
 		install -D -m 644 $$m $(DESTDIR)$(PREFIX)/share/man/man$${m##*.}/$${m##*/}; done
+
+.PHONY: image
+image: ## container image of the static binary (buildah); prints its digest
+	$(Q)deploy/build-image.sh
 
 .PHONY: clean
 clean: ## remove everything built

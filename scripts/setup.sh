@@ -19,6 +19,8 @@ TEST_PACKAGES=(
 )
 # Emulated machines for the tests on other kernels; 80 MB with what they depend on.
 VM_PACKAGES=(qemu-system-x86 busybox-static cpio)
+# What builds and runs images, and reads the Debian package; 170 MB with what they depend on.
+DEPLOY_PACKAGES=(buildah podman runc lintian)
 # Debian 12's own libbpf has no uprobe.multi (1.3), nor have its kernel headers
 # (6.6); and libbpf's backport is built with the elfutils of backports.
 BACKPORTED=(linux-libc-dev libbpf-dev bpftool libelf-dev libdw-dev)
@@ -28,7 +30,7 @@ TMP=
 
 usage() {
 	cat <<-USAGE
-		usage: setup.sh [--build | --vm] [--dry-run]
+		usage: setup.sh [--build | --vm | --deploy] [--dry-run]
 
 		Installs what is missing to build gotide and to run its tests: on Debian 12 and 13,
 		and on Ubuntu 24.04 (untested). Upgrades nothing else and leaves apt's sources and
@@ -37,6 +39,7 @@ usage() {
 
 		--build      only what the build needs
 		--vm         only what the tests in virtual machines need besides
+		--deploy     only what the tests of image and packages need besides
 		--dry-run    only say what is missing (exit 1 if anything is)
 	USAGE
 }
@@ -157,6 +160,7 @@ main() {
 		case $1 in
 		--build) which=build ;;
 		--vm) which=vm ;;
+		--deploy) which=deploy ;;
 		--dry-run) dry_run=1 ;;
 		-h | --help) usage; exit 0 ;;
 		*) usage >&2; exit 2 ;;
@@ -167,6 +171,7 @@ main() {
 	case $which in
 	build) wanted=("${BUILD_PACKAGES[@]}") ;;
 	vm) wanted=("${VM_PACKAGES[@]}") ;;
+	deploy) wanted=("${DEPLOY_PACKAGES[@]}") ;;
 	all) wanted=("${BUILD_PACKAGES[@]}" "${TEST_PACKAGES[@]}") ;;
 	esac
 	mapfile -t missing < <(print_missing "${wanted[@]}")

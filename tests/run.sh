@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
-# Runs the kinds of test named (lint, unit, corpus, fuzz, live, vm; all) and ends with one plain count:
+# Runs the kinds of test named (lint, unit, corpus, fuzz, live, deploy, vm; all) and ends with one plain count:
 # "N passed, N failed, N skipped".  A test is a program: exit 0 passed, 77 skipped (its last line
 # says why), anything else failed.
 set -uo pipefail
@@ -76,6 +76,19 @@ live() {
 	done
 }
 
+# What deploy/ holds, by the programs that will read it.
+deploy() {
+	local t name
+
+	# All at once, which is faster; what fails is said by the test that lacks it.
+	[ "$(id -u)" != 0 ] || scripts/setup.sh --deploy >"$logs/deploy-setup.log" 2>&1
+	run deploy/build make -j2 OUTPUT="$OUTPUT" all
+	for t in tests/deploy/[0-9]*; do
+		name=${t##*/}
+		run "deploy/${name%.*}" timeout -k 10 "$LIVE_LIMIT_S" "$t"
+	done
+}
+
 # vm [short]: every kernel of tests/vm/kernels.txt, those marked short, or those in GOTIDE_KERNELS.
 vm() {
 	local name names
@@ -91,7 +104,7 @@ vm() {
 
 for kind in "${@:-all}"; do
 	case $kind in
-	lint | unit | corpus | fuzz | live | vm) "$kind" ;;
+	lint | unit | corpus | fuzz | live | deploy | vm) "$kind" ;;
 	all)
 		[ "$(id -u)" = 0 ] && run setup scripts/setup.sh
 		lint
@@ -99,10 +112,11 @@ for kind in "${@:-all}"; do
 		corpus
 		FUZZ_S=${FUZZ_S:-5} fuzz
 		live
+		deploy
 		vm short
 		;;
 	*)
-		echo "usage: $0 [lint|unit|corpus|fuzz|live|vm|all]..." >&2
+		echo "usage: $0 [lint|unit|corpus|fuzz|live|deploy|vm|all]..." >&2
 		exit 2
 		;;
 	esac
