@@ -16,9 +16,10 @@ DEBIAN_PROGRAMS=(
 	"prometheus bookworm prometheus usr/bin/prometheus"
 	"etcd bookworm etcd-server usr/bin/etcd"
 )
-# Of which no observation is made: what checks metrics, rules and configurations for Prometheus.
+# Of which no observation is made: what checks metrics, rules, configurations and manifests.
 TOOL_PROGRAMS=(
 	"promtool bookworm prometheus usr/bin/promtool"
+	"kustomize trixie kustomize usr/bin/kustomize"
 )
 # Others, of which tests/corpus/daemons.py makes a day's tapes.
 CORPUS_PROGRAMS=(
@@ -63,7 +64,7 @@ usage() {
 
 		Debian's prometheus and etcd through a private apt, and esbuild in several versions
 		and turbo through npm as this machine has configured it; corpus: some more of
-		Debian's, for tests/corpus/daemons.py; tools: Debian's promtool.
+		Debian's, for tests/corpus/daemons.py; tools: promtool and kustomize.
 		Exit 77 with a reason on the last line where a source cannot be reached; what can
 		be fetched is fetched all the same.
 
