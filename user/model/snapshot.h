@@ -160,8 +160,8 @@ struct snapshot_process {
 	int64_t heap_inuse_bytes, heap_idle_bytes, heap_released_bytes, heap_objects;
 	int64_t heap_goal_bytes, total_alloc_bytes;
 	/*
-	 * In the heap now, dead or alive: MemStats.HeapAlloc, and some 100 KiB more at times, since
-	 * open spans count whole.
+	 * In the heap now, dead or alive: MemStats.HeapAlloc, and up to a MiB more on two
+	 * processors, since open spans count whole.
 	 */
 	int64_t heap_alloc_bytes;
 	int64_t sys_bytes; /* MemStats.Sys */

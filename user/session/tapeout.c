@@ -480,7 +480,7 @@ static void write_gap(struct tapeout *o, const struct fact *f)
 
 /*
  * What these have is written above field by field.  One that has come to them belongs there, and at
- * the end of its record.
+ * the end of its record.  Threads are left out: they are shown, and nothing is judged by them.
  */
 _Static_assert(sizeof(struct model_process_info) == 120, "model_process_info");
 _Static_assert(sizeof(struct model_reading) == 96, "model_reading");
