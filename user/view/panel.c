@@ -3,6 +3,7 @@
 
 #include <inttypes.h>
 #include <math.h>
+#include <string.h>
 
 #include "base/text.h"
 #include "view/html.h"
@@ -80,24 +81,13 @@ static void write_stack(FILE *f, const struct words_stack *s)
 	fputs("</ol>\n", f);
 }
 
-static void write_allocs(FILE *f, const struct finding *n)
+/* Of memory, where what grew most is allocated. */
+static struct words_stack stack_of(const struct finding *n)
 {
-	char a[TEXT_HUMAN_MAX], b[TEXT_HUMAN_MAX];
-
-	if (!n->n_allocs)
-		return;
-	fputs("<p>Memory in use, by where it was allocated:</p>\n<ul>\n", f);
-	for (size_t i = 0; i < MIN(n->n_allocs, (size_t)PANEL_SITES_MAX); i++) {
-		const struct snapshot_alloc *s = &n->allocs[i];
-
-		if (!s->stack_depth)
-			continue;
-		fprintf(f, "<li>%s -&gt; %s ", words_size(a, s->first_bytes),
-			words_size(b, s->bytes));
-		write_place(f, s->stack[0].function, s->stack[0].file, s->stack[0].line);
-		fputs("</li>\n", f);
-	}
-	fputs("</ul>\n", f);
+	if (n->n_allocs)
+		return (struct words_stack){ "What grew most is allocated here", n->allocs[0].stack,
+					     n->allocs[0].stack_depth };
+	return words_stack(n->site);
 }
 
 static const char *style_class(const struct finding *n)
@@ -113,7 +103,7 @@ static const char *style_class(const struct finding *n)
 
 static void write_finding(FILE *f, const struct finding *n)
 {
-	const struct words_stack stack = words_stack(n->site);
+	const struct words_stack stack = stack_of(n);
 	char since[TEXT_HUMAN_MAX];
 	const char *state = words_state(n->state);
 
@@ -125,7 +115,6 @@ static void write_finding(FILE *f, const struct finding *n)
 	write_answer(f, n);
 	write_evidence(f, n);
 	write_stack(f, &stack);
-	write_allocs(f, n);
 	fputs("</section>\n", f);
 }
 
@@ -185,16 +174,26 @@ void panel_spark(FILE *f, const struct panel *l, enum panel_chart c)
 	fputs("\"/></svg>", f);
 }
 
-static void write_bound(FILE *f, enum panel_chart c, double v)
+/* "goroutines 41 to 901 in 1m29s" */
+static void write_caption(FILE *f, enum panel_chart c, const struct spark *s)
 {
-	char buf[TEXT_HUMAN_MAX];
+	char low[TEXT_HUMAN_MAX], high[TEXT_HUMAN_MAX], span[TEXT_HUMAN_MAX];
 
-	fputs(charts[c].is_bytes ? text_bytes(buf, (uint64_t)fmax(0, v)) : text_count(buf, v), f);
+	if (charts[c].is_bytes) {
+		text_bytes(low, (uint64_t)fmax(0, s->low));
+		text_bytes(high, (uint64_t)fmax(0, s->high));
+	} else {
+		text_count(low, s->low);
+		text_count(high, s->high);
+	}
+	fprintf(f, "%s ", charts[c].name);
+	if (strcmp(low, high))
+		fprintf(f, "%s to ", low);
+	fprintf(f, "%s in %s", high, text_duration(span, s->seconds));
 }
 
 static void write_charts(FILE *f, const struct panel *l)
 {
-	char span[TEXT_HUMAN_MAX];
 	struct spark s;
 
 	fputs("<div class=\"c\">\n", f);
@@ -202,12 +201,9 @@ static void write_charts(FILE *f, const struct panel *l)
 		if (!chart_spark(l, c, &s))
 			continue;
 		fprintf(f, "<figure><svg " VIEW_BOX);
-		fprintf(f, "<use href=\"#%c%s\"/></svg><figcaption>%s ", charts[c].letter, l->key,
-			charts[c].name);
-		write_bound(f, c, s.low);
-		fputs(" to ", f);
-		write_bound(f, c, s.high);
-		fprintf(f, " in %s</figcaption></figure>\n", text_duration(span, s.seconds));
+		fprintf(f, "<use href=\"#%c%s\"/></svg><figcaption>", charts[c].letter, l->key);
+		write_caption(f, c, &s);
+		fputs("</figcaption></figure>\n", f);
 	}
 	fputs("</div>\n", f);
 }
@@ -304,10 +300,13 @@ static void write_links(FILE *f, const struct panel *l)
 
 void panel_write(FILE *f, const struct panel *l)
 {
+	fputs("<div>", f);
 	write_findings(f, l->v);
 	write_charts(f, l);
+	fputs("</div>\n<div>", f);
 	write_account(f, l->p);
 	write_sites(f, l->p);
 	if (!l->p->has_exited)
 		write_links(f, l);
+	fputs("</div>\n", f);
 }

@@ -11,7 +11,7 @@
 #include "trend/verdict.h"
 #include "view/spark.h"
 
-/* Go statements and allocation sites of a process; of others the page says how many they are. */
+/* Go statements of a process; of others the panel says how many they are. */
 #define PANEL_SITES_MAX 5
 
 #define PANEL_KEY_MAX 32

@@ -11,7 +11,7 @@
 #define NOISE 0.1
 
 struct column {
-	double high, last; /* NAN: no value fell into it */
+	double low, high, last; /* NAN: no value fell into it */
 };
 
 static uint64_t window_start(const struct series *s, uint64_t now_ns)
@@ -28,7 +28,7 @@ static double spread(const struct series *s, uint64_t from_ns, uint64_t to_ns,
 	double before = NAN, span = (double)(to_ns - from_ns);
 
 	for (int i = 0; i < SPARK_POINTS; i++)
-		columns[i] = (struct column){ NAN, NAN };
+		columns[i] = (struct column){ NAN, NAN, NAN };
 	for (uint32_t i = 0; i < series_count(s); i++) {
 		const struct series_point p = series_at(s, i);
 
@@ -39,6 +39,7 @@ static double spread(const struct series *s, uint64_t from_ns, uint64_t to_ns,
 		struct column *c =
 			&columns[(int)((double)(p.ts_ns - from_ns) / span * (SPARK_POINTS - 1))];
 
+		c->low = fmin(c->low, p.min);
 		c->high = fmax(c->high, p.max);
 		c->last = p.last;
 	}
@@ -48,9 +49,12 @@ static double spread(const struct series *s, uint64_t from_ns, uint64_t to_ns,
 /* From top to bottom; what moves little stays in the middle. */
 static void scale(const double v[static SPARK_POINTS], struct spark *ret)
 {
-	double room = fmax(ret->high - ret->low, NOISE * fabs(ret->high));
-	double top = (ret->high + ret->low + room) / 2;
+	double bottom = ret->high, room, top;
 
+	for (int i = 0; i < SPARK_POINTS; i++)
+		bottom = fmin(bottom, v[i]);
+	room = fmax(ret->high - bottom, NOISE * fabs(ret->high));
+	top = (ret->high + bottom + room) / 2;
 	for (int i = 0; i < SPARK_POINTS; i++)
 		ret->y[i] =
 			room > 0 ? (int)lround((top - v[i]) / room * SPARK_HEIGHT) : SPARK_HEIGHT;
@@ -74,7 +78,7 @@ bool spark_of(const struct series3 *s3, uint64_t now_ns, struct spark *ret)
 	for (int i = 0; i < SPARK_POINTS; i++) {
 		v[i] = isnan(columns[i].high) ? carried : columns[i].high;
 		carried = isnan(columns[i].high) ? carried : columns[i].last;
-		ret->low = fmin(ret->low, v[i]);
+		ret->low = fmin(ret->low, fmin(v[i], columns[i].low));
 		ret->high = fmax(ret->high, v[i]);
 	}
 	if (!isfinite(v[0]) || !isfinite(ret->low) || !isfinite(ret->high))

@@ -49,7 +49,7 @@ static void begin_figure(FILE *f, const char *class, double v)
 {
 	fprintf(f, "<td class=\"n%s\"", class);
 	if (isfinite(v))
-		fprintf(f, " data-v=\"%.15g\"", v);
+		fprintf(f, " data-v=\"%.9g\"", v);
 	fputc('>', f);
 }
 
@@ -125,18 +125,19 @@ static void write_limit(FILE *f, const struct snapshot_process *p)
 		p->limit_bytes < 0 ? "-" : text_bytes(limit, (uint64_t)p->limit_bytes));
 }
 
+/* As a share of a CPU or, where that is not known, as the rate of what costs. */
 static void write_cost(FILE *f, const struct snapshot_process *p)
 {
-	double seconds = seconds_between(p->start_ns, p->now_ns), percent = NAN;
-	char digits[WORDS_DIGITS];
+	double seconds = seconds_between(p->start_ns, p->now_ns);
+	char digits[WORDS_DIGITS], hits[TEXT_HUMAN_MAX];
 
-	if (p->cost_s >= 0 && seconds > 0)
-		percent = 100 * p->cost_s / seconds;
-	begin_figure(f, " w", percent);
-	if (isnan(percent))
-		fputs("?</td>", f);
+	begin_figure(f, " w", seconds > 0 ? (double)p->hits / seconds : NAN);
+	if (!(seconds > 0))
+		fputs("-</td>", f);
+	else if (p->cost_s >= 0)
+		fprintf(f, "%s %%</td>", words_digits(digits, 100 * p->cost_s / seconds));
 	else
-		fprintf(f, "%s %%</td>", words_digits(digits, percent));
+		fprintf(f, "%s/s</td>", text_count(hits, round((double)p->hits / seconds)));
 }
 
 static void write_row(FILE *f, const struct entry *e, const struct panel *l)
@@ -222,10 +223,10 @@ static void write_heading(FILE *f)
 		{ "n", "RSS", "anonymous, file and shared" },
 		{ "n m", "Limit", "of its control group's memory, and how much is used" },
 		{ "n w", "GC/min", "garbage collections, since observation began" },
-		{ "n w", "Cost", "of watching it: estimate, of one CPU" },
+		{ "n w", "Cost", "of watching it: part of one CPU, or probe hits per second" },
 	};
 
-	fputs("<table id=\"procs\">\n<thead><tr>", f);
+	fputs("<table id=\"procs\" aria-label=\"Go processes\">\n<thead><tr>", f);
 	for (size_t i = 0; i < COLUMNS; i++)
 		fprintf(f, "<th scope=\"col\" class=\"%s\" title=\"%s\">%s</th>", columns[i].class,
 			columns[i].title, columns[i].name);
@@ -291,7 +292,7 @@ static void write_sum(FILE *f, const struct agent_account *a, struct row **order
 {
 	uint64_t refused = count_all(a->refused, a->n_refused);
 
-	fprintf(f, "<p id=\"sum\">%zu Go process%s", n, n == 1 ? "" : "es");
+	fprintf(f, "<p id=\"sum\"><span>%zu Go process%s</span>", n, n == 1 ? "" : "es");
 	for (int k = VERDICT_KIND_MAX - 1; k >= 0; k--) {
 		size_t found = count_kind(order, n, (enum verdict_kind)k);
 
@@ -301,7 +302,7 @@ static void write_sum(FILE *f, const struct agent_account *a, struct row **order
 	}
 	if (refused)
 		fprintf(f, " <span>%" PRIu64 " not watched</span>", refused);
-	fputs(" <small>at ", f);
+	fputs(" <small>", f);
 	write_time(f, a->start_time_s + a->uptime_s);
 	fputs("</small></p>\n", f);
 }

@@ -21,8 +21,8 @@
 const char *status_policy(void);
 
 /*
- * The list is in any order; it may hold processes that have ended.  About 25 KB, and 3 KB for each
- * process more, more where much is found.  -ENOMEM, or -errno of the stream.
+ * The list is in any order; it may hold processes that have ended.  About 12 KB, and 3 to 4 KB for
+ * each process, more where much is found.  -ENOMEM, or -errno of the stream.
  */
 int status_write(FILE *f, const struct agent_account *a, const struct metrics_process *list,
 		 size_t n) _must_check_;
