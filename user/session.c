@@ -84,10 +84,13 @@ static bool passes_filter(const struct session *s, pid_t pid)
 	if (filter_asks(f, FILTER_CGROUP) &&
 	    procfs_cgroup(s->proc_root, pid, cgroup, sizeof(cgroup)))
 		log_debug("pid %d: its cgroup cannot be read", pid);
+	const char *ns = filter_asks(f, FILTER_NAMESPACE) ? watch_namespace(&s->watch, pid) : NULL;
+
 	return filter_wants(f, &(struct filter_subject){
 				       .comm = st.comm,
 				       .exe = text_base_name(exe),
 				       .cgroup = cgroup,
+				       .pod_namespace = ns,
 			       });
 }
 
@@ -228,6 +231,16 @@ static int drain(struct session *s)
 static void on_ring(void *arg)
 {
 	(void)drain(arg); /* what is left is taken at the next call */
+}
+
+static void on_names(void *arg)
+{
+	struct session *s = arg;
+
+	/* Who is wanted by the namespace of its pod may not have been known as such. */
+	if (watch_names(&s->watch) && s->opts->filter && !s->end_ns &&
+	    filter_asks(s->opts->filter, FILTER_NAMESPACE))
+		session_reconsider(s);
 }
 
 static void on_poll(void *arg)
@@ -515,6 +528,8 @@ static int start_loop(struct session *s)
 		err = loop_add_timer(s->loop, SESSION_POLL_S, true, on_poll, s);
 	if (!err)
 		err = loop_add_fd(s->loop, ring_fd(s->ring), on_ring, s);
+	if (!err)
+		err = loop_add_fd(s->loop, watch_names_fd(&s->watch), on_names, s);
 	if (!err && o->for_s > 0)
 		err = loop_add_timer(s->loop, o->for_s, false, on_stop, s);
 	if (!err && o->on_sample)

@@ -13,17 +13,41 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
+/* "" or all of hex digits and, in the uid, dashes. */
+static void check_id(const char *id, const char *allowed, size_t n, size_t or_n)
+{
+	size_t len = strlen(id);
+
+	if (len && (strspn(id, allowed) != len || (len != n && len != or_n)))
+		abort();
+}
+
+/*
+ * Of a whole tree, and in a cgroup namespace two levels down.  A hostile path must not lead out of
+ * the root: a file there says so if it is read.
+ */
 static void try_cgroup(const char *text)
 {
-	struct cgroup_memory mem;
-	char id[65];
+	static char root[] = "tests/fixtures/cgroup/v2/pod", top[] = "/", up[] = "/../..",
+		    base[] = "/box/child";
+	const struct cgtree trees[] = { { .dir = root, .root = top },
+					{ .dir = root, .root = up, .base = base } };
 
-	if (!cgroup_container_id(text, id, sizeof(id)) && strspn(id, "0123456789abcdef") != 64)
-		abort();
-	/* A hostile path must not lead out of the root: this file says so if it is read. */
-	if (!cgroup_memory("tests/fixtures/cgroup/v2/pod", text, &mem) &&
-	    (mem.current_bytes == 1024 || mem.reclaimable_bytes > mem.current_bytes))
-		abort();
+	for (size_t i = 0; i < ARRAY_SIZE(trees); i++) {
+		const struct cgroups c = { .v1 = trees[i], .v2 = trees[i] };
+		struct cgroup_identity id;
+		struct cgroup_memory mem;
+
+		cgroup_identify(&c, text, &id);
+		check_id(id.container, "0123456789abcdef", 64, 64);
+		check_id(id.member, "0123456789abcdef", 64, 64);
+		check_id(id.pod_uid, "-0123456789abcdef", 36, 32);
+		if ((*id.member && !*id.pod_uid) || (*id.member && !*id.container))
+			abort();
+		if (!cgroup_memory(&c, text, &mem) &&
+		    (mem.current_bytes == 1024 || mem.reclaimable_bytes > mem.current_bytes))
+			abort();
+	}
 }
 
 static void try_stat(const char *text)

@@ -91,7 +91,9 @@ static void reading(struct sim *s, int second)
 	struct procfs_memory memory = { 9 * n, n, 0, second % 3 };
 	struct procfs_rollup rollup = { .rss_bytes = n, .heap_anon_bytes = -1 };
 	struct procfs_fds fds = { .total = 10 + (uint32_t)second, .sockets = 3 };
-	struct cgroup_memory cgroup = { UINT64_MAX, (uint64_t)n, 7, 0 };
+	struct cgroup_memory cgroup = {
+		UINT64_MAX, (uint64_t)n, 7, 0, UINT64_MAX, (uint64_t)n * 3
+	};
 	struct procfs_io io = { n, 2 * n };
 	struct sockets sockets = { .n = { 1, 2, (uint32_t)second }, .is_partial = second % 2 };
 	struct snapshot_timers timers = { .total = 5, .n_top = 1 };
@@ -173,8 +175,7 @@ static void others(struct sim *s)
 		.exe = "/bin/other",
 		.go_version = "go1.27",
 		.module = "example.com/other",
-		.container = "c0ffee",
-		.pod = "pod",
+		.names = { .container = "c0ffee", .pod = "pod", .pod_uid = "uid" },
 		.start_ns = sim_ns(s->now),
 		.age_s = -1,
 		.is_stripped = true,
@@ -186,6 +187,11 @@ static void others(struct sim *s)
 	assert_int_equal(model_process_add(s->m, &info), 0);
 	info.pid = 37;
 	assert_int_equal(model_process_add(s->m, &info), 0);
+	model_process_named(s->m, 31,
+			    &(struct model_names){ .pod = "web-0",
+						   .pod_namespace = "shop",
+						   .container_name = "server" });
+	model_process_named(s->m, 37, &(struct model_names){ .pod_uid = "removed soon" });
 	model_process_remove(s->m, 37);
 	model_census_begin(s->m, 31, 7);
 	model_census_drop(s->m, 31);

@@ -116,7 +116,7 @@ static void expect_no(const char *text, const char *part)
 	assert_null(strstr(text, part));
 }
 
-#define SHOP "{pid=\"7\",comm=\"shop\",container=\"3f4e5d\",pod=\"shop/web-0\",namespace=\"\""
+#define SHOP "{pid=\"7\",comm=\"shop\",container=\"web\",pod=\"web-0\",namespace=\"shop\""
 
 /* ---- whole texts ---- */
 

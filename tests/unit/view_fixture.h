@@ -107,6 +107,8 @@ static inline void fixture_unknown(struct fixture *f)
 		.sockets = -1,
 		.limit_bytes = -1,
 		.cgroup_current_bytes = -1,
+		.pod_limit_bytes = -1,
+		.pod_current_bytes = -1,
 		.target_cpu_s = -1,
 		.cost_s = -1,
 	};
@@ -311,7 +313,12 @@ static inline void fixture_leak(struct fixture *f)
 	f->process.live = 1234;
 	f->process.died = 7800;
 	f->process.container = "3f4e5d";
-	f->process.pod = "shop/web-0";
+	f->process.container_name = "web";
+	f->process.pod = "web-0";
+	f->process.pod_namespace = "shop";
+	f->process.pod_uid = "0f3b2c11-9d2e-4c55-8f0a-5b7d6c1e2a33";
+	f->process.pod_limit_bytes = 768 << 20;
+	f->process.pod_current_bytes = 320 << 20;
 	fixture_sites(f);
 
 	struct finding *n = fixture_finding(f, VERDICT_GOROUTINE_LEAK, 0.99);

@@ -37,6 +37,7 @@ enum fact_kind {
 	FACT_TICK,
 	FACT_ALLOCS,
 	FACT_GAP, /* before the FACT_TICK that ends it; of all */
+	FACT_NAMED,
 	FACT_KINDS,
 };
 
@@ -67,6 +68,7 @@ struct fact {
 	bool is_other; /* ... which is the rest, folded */
 	union { /* pointers are borrowed for the duration of the call */
 		const struct model_process_info *info;
+		const struct model_names *names;
 		struct {
 			uint64_t ts_ns;
 			int code;

@@ -79,6 +79,16 @@ int model_process_add(struct model *m, const struct model_process_info *info)
 	return 0;
 }
 
+void model_process_named(struct model *m, pid_t pid, const struct model_names *names)
+{
+	struct process *p = process_find(m, pid);
+
+	if (!p)
+		return;
+	tell(m, &(struct fact){ .kind = FACT_NAMED, .pid = pid, .names = names });
+	model_note(m, process_named(p, names));
+}
+
 void model_process_exited(struct model *m, pid_t pid, uint64_t ts_ns, int exit_code)
 {
 	struct process *p = process_find(m, pid);
@@ -335,6 +345,9 @@ int model_take(struct model *m, const struct fact *f)
 	switch (f->kind) {
 	case FACT_PROCESS:
 		return model_process_add(m, f->info);
+	case FACT_NAMED:
+		model_process_named(m, f->pid, f->names);
+		return 0;
 	case FACT_EXITED:
 		model_process_exited(m, f->pid, f->exit.ts_ns, f->exit.code);
 		return 0;

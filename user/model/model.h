@@ -43,9 +43,16 @@ struct model_resolver {
 	void *arg;
 };
 
+/* Where a process runs, copied; NULL: none, or not known. */
+struct model_names {
+	const char *container; /* id */
+	const char *container_name, *pod, *pod_namespace, *pod_uid; /* Kubernetes' */
+};
+
 struct model_process_info {
 	pid_t pid;
-	const char *comm, *exe, *go_version, *module, *container, *pod; /* copied; NULL: none */
+	const char *comm, *exe, *go_version, *module; /* copied; NULL: none */
+	struct model_names names;
 	bool is_stripped, is_park_watched;
 	bool is_from_start; /* counted from its first instruction on: no goroutine is older */
 	uint32_t hooks_on;
@@ -65,6 +72,8 @@ void model_free(struct model *m);
 
 /* -EEXIST: the pid is there already (remove it first). */
 int model_process_add(struct model *m, const struct model_process_info *info) _must_check_;
+/* Names have become known; those that are NULL stay as they are. */
+void model_process_named(struct model *m, pid_t pid, const struct model_names *names);
 void model_process_exited(struct model *m, pid_t pid, uint64_t ts_ns, int exit_code);
 void model_process_remove(struct model *m, pid_t pid);
 

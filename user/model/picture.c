@@ -180,6 +180,8 @@ static void snapshot_memory(const struct process *p, struct snapshot_process *re
 	ret->limit_bytes = p->limit_bytes;
 	ret->cgroup_current_bytes = p->cgroup_current_bytes;
 	ret->cgroup_reclaimable_bytes = p->cgroup_reclaimable_bytes;
+	ret->pod_limit_bytes = p->pod_limit_bytes;
+	ret->pod_current_bytes = p->pod_current_bytes;
 	ret->mem_total_bytes = p->mem_total_bytes;
 	ret->mem_available_bytes = p->mem_available_bytes;
 }
@@ -211,7 +213,10 @@ int picture_take(struct process *p, uint64_t now_ns, struct snapshot_process *re
 		.go_version = p->go_version,
 		.module = p->module,
 		.container = p->container,
+		.container_name = p->container_name,
 		.pod = p->pod,
+		.pod_namespace = p->pod_namespace,
+		.pod_uid = p->pod_uid,
 		.is_stripped = p->is_stripped,
 		.has_exited = p->has_exited,
 		.exit_code = p->exit_code,

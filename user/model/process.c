@@ -15,12 +15,28 @@
 
 /* ---- life ---- */
 
+/* NULL leaves what is there. */
 static int copy_text(char **dst, const char *src)
 {
+	char *copy = src ? strdup(src) : NULL;
+
 	if (!src)
 		return 0;
-	*dst = strdup(src);
-	return *dst ? 0 : -ENOMEM;
+	if (!copy)
+		return -ENOMEM;
+	free(*dst);
+	*dst = copy;
+	return 0;
+}
+
+int process_named(struct process *p, const struct model_names *names)
+{
+	int err = copy_text(&p->container, names->container);
+
+	err = err ? err : copy_text(&p->container_name, names->container_name);
+	err = err ? err : copy_text(&p->pod, names->pod);
+	err = err ? err : copy_text(&p->pod_namespace, names->pod_namespace);
+	return err ? err : copy_text(&p->pod_uid, names->pod_uid);
 }
 
 static int copy_texts(struct process *p, const struct model_process_info *info)
@@ -30,8 +46,7 @@ static int copy_texts(struct process *p, const struct model_process_info *info)
 	err = err ? err : copy_text(&p->exe, info->exe ? info->exe : "");
 	err = err ? err : copy_text(&p->go_version, info->go_version ? info->go_version : "");
 	err = err ? err : copy_text(&p->module, info->module ? info->module : "");
-	err = err ? err : copy_text(&p->container, info->container);
-	return err ? err : copy_text(&p->pod, info->pod);
+	return err ? err : process_named(p, &info->names);
 }
 
 #define SERIES_MAX 16
@@ -62,6 +77,7 @@ static void process_init(struct process *p, const struct model_process_info *inf
 	p->age_s = info->age_s;
 	p->heap_live_bytes = p->tick_alloc_bytes = p->tick_gc_cycles = -1;
 	p->limit_bytes = p->cgroup_current_bytes = p->cgroup_reclaimable_bytes = -1;
+	p->pod_limit_bytes = p->pod_current_bytes = -1;
 	p->mem_total_bytes = p->mem_available_bytes = p->io_bytes = p->tick_io_bytes = -1;
 	p->cpu_s = p->first_cpu_s = -1;
 	memset(p->rss_bytes, 0xff, sizeof(p->rss_bytes));
@@ -118,7 +134,10 @@ void process_free(struct process *p)
 	free(p->go_version);
 	free(p->module);
 	free(p->container);
+	free(p->container_name);
 	free(p->pod);
+	free(p->pod_namespace);
+	free(p->pod_uid);
 	free(p);
 }
 
@@ -467,6 +486,8 @@ void process_reading(struct process *p, const struct model_reading *r)
 		p->limit_bytes = known_size(r->cgroup->limit_bytes);
 		p->cgroup_current_bytes = known_size(r->cgroup->current_bytes);
 		p->cgroup_reclaimable_bytes = known_size(r->cgroup->reclaimable_bytes);
+		p->pod_limit_bytes = known_size(r->cgroup->pod_limit_bytes);
+		p->pod_current_bytes = known_size(r->cgroup->pod_current_bytes);
 	}
 	if (r->sockets) {
 		p->sockets = *r->sockets;

@@ -15,7 +15,8 @@
 
 struct process {
 	pid_t pid; /* key */
-	char *comm, *exe, *go_version, *module, *container, *pod;
+	char *comm, *exe, *go_version, *module;
+	char *container, *container_name, *pod, *pod_namespace, *pod_uid; /* NULL: not known */
 	bool is_stripped, is_park_watched, has_exited, is_oom_victim,
 		is_closed; /* closed: ticked after exit */
 	bool is_from_start, has_census, has_state;
@@ -67,6 +68,7 @@ struct process {
 	struct sockets sockets;
 	bool has_fds, has_sockets;
 	int64_t limit_bytes, cgroup_current_bytes, cgroup_reclaimable_bytes;
+	int64_t pod_limit_bytes, pod_current_bytes;
 	int64_t mem_total_bytes, mem_available_bytes;
 	int64_t io_bytes, tick_io_bytes; /* since it started: now, at the last tick; -1 unknown */
 	uint64_t io_ns; /* of that tick */
@@ -88,6 +90,8 @@ struct process {
 int process_new(const struct model_process_info *info, uint32_t max_sites,
 		struct process **ret) _must_check_;
 void process_free(struct process *p);
+/* -ENOMEM: some may have been taken. */
+int process_named(struct process *p, const struct model_names *names) _must_check_;
 
 /* The site of a go statement; when the table is full and it has none, the folded rest. */
 int process_site(struct process *p, uint64_t gopc, uint64_t startpc,

@@ -138,8 +138,9 @@ struct snapshot_process {
 	pid_t pid;
 	const char *comm, *exe, *go_version;
 	const char *module; /* "" if unknown */
-	const char *container; /* NULL if none */
-	const char *pod; /* NULL if none */
+	const char *container; /* id; NULL if none */
+	/* Kubernetes'; NULL if none, or not known. */
+	const char *container_name, *pod, *pod_namespace, *pod_uid;
 	bool is_stripped, has_exited;
 	int exit_code; /* as wait(2) gives it, -1 unknown; valid if has_exited */
 	bool is_oom_victim; /* the kernel, out of memory, chose to kill it */
@@ -183,6 +184,8 @@ struct snapshot_process {
 	int64_t limit_bytes; /* cgroup's, -1 none */
 	int64_t cgroup_current_bytes;
 	int64_t cgroup_reclaimable_bytes; /* of it, page cache; -1 */
+	int64_t pod_limit_bytes; /* of the pod's cgroup, -1 none */
+	int64_t pod_current_bytes; /* -1 not in a pod, or unknown */
 	int64_t mem_total_bytes, mem_available_bytes; /* the machine's; -1 */
 	uint64_t gaps; /* times that were not observed ... */
 	double gaps_s; /* ... and how long they were together */

@@ -45,7 +45,6 @@
 /* What a reading may read. */
 #define SAMPLE_READ_BYTES (1ULL << 20)
 
-#define CGROUP_ROOT	"/sys/fs/cgroup"
 #define CGROUP_TEXT_MAX 4096
 
 /* ---- the kernel's counters ---- */
@@ -117,12 +116,12 @@ void sample_refill(struct watch *w)
 
 /* ---- what is read of one process ---- */
 
-static int read_cgroup(const char *proc_root, pid_t pid, struct cgroup_memory *ret)
+static int read_cgroup(const struct watch *w, pid_t pid, struct cgroup_memory *ret)
 {
 	char text[CGROUP_TEXT_MAX];
-	int err = procfs_cgroup(proc_root, pid, text, sizeof(text));
+	int err = procfs_cgroup(w->proc_root, pid, text, sizeof(text));
 
-	return err ? err : cgroup_memory(CGROUP_ROOT, text, ret);
+	return err ? err : cgroup_memory(&w->cgroups, text, ret);
 }
 
 /*
@@ -222,7 +221,7 @@ static void read_slow(struct watch *w, struct watched *p, struct slow *buf, stru
 		r->fds = &buf->fds;
 		p->sockets = buf->fds.sockets;
 	}
-	if (read_cgroup(w->proc_root, p->pid, &buf->cgroup) == 0)
+	if (read_cgroup(w, p->pid, &buf->cgroup) == 0)
 		r->cgroup = &buf->cgroup;
 	read_machine(w);
 	r->mem_total_bytes = (int64_t)w->mem_total_bytes;

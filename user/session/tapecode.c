@@ -82,12 +82,11 @@ static const struct field fds_fields[] = {
 _Static_assert(sizeof(struct procfs_fds) == 5 * 4, "procfs_fds");
 
 static const struct field cgroup_fields[] = {
-	ANY(struct cgroup_memory, limit_bytes),
-	ANY(struct cgroup_memory, current_bytes),
-	FIELD(struct cgroup_memory, oom_kills),
-	FIELD(struct cgroup_memory, reclaimable_bytes),
+	ANY(struct cgroup_memory, limit_bytes),	    ANY(struct cgroup_memory, current_bytes),
+	FIELD(struct cgroup_memory, oom_kills),	    FIELD(struct cgroup_memory, reclaimable_bytes),
+	ANY(struct cgroup_memory, pod_limit_bytes), ANY(struct cgroup_memory, pod_current_bytes),
 };
-_Static_assert(sizeof(struct cgroup_memory) == 4 * 8, "cgroup_memory");
+_Static_assert(sizeof(struct cgroup_memory) == 6 * 8, "cgroup_memory");
 
 static const struct field io_fields[] = {
 	FIELD(struct procfs_io, read_bytes),

@@ -40,6 +40,7 @@ enum tape_kind {
 	TAPE_END = 22, /* the last record of a tape that was ended in order */
 	TAPE_ALLOCS = 23,
 	TAPE_GAP = 24,
+	TAPE_NAMED = 25,
 };
 
 enum tape_table {

@@ -24,6 +24,28 @@ static double in_seconds(struct bytes *b, double min)
 	return bytes_ok(b) ? v : 0;
 }
 
+/* Tapes of 0.4 and before have the first two only. */
+static void get_names(const struct tapein *t, struct bytes *b, struct model_names *ret)
+{
+	*ret = (struct model_names){ .container = in_string(t, b) };
+	ret->pod = in_string(t, b);
+	if (!bytes_left(b))
+		return;
+	ret->pod_namespace = in_string(t, b);
+	ret->pod_uid = in_string(t, b);
+	ret->container_name = in_string(t, b);
+}
+
+static void take_named(struct tapein *t, const struct in_process *ip, struct bytes *b)
+{
+	struct model_names names;
+
+	get_names(t, b, &names);
+	if (!bytes_ok(b))
+		return in_fail(t, -EBADMSG);
+	in_hear(t, ip, &(struct fact){ .kind = FACT_NAMED, .names = &names });
+}
+
 static void take_process(struct tapein *t, struct bytes *b)
 {
 	uint64_t id = bytes_uvarint(b);
@@ -38,8 +60,7 @@ static void take_process(struct tapein *t, struct bytes *b)
 	info.exe = in_string(t, b);
 	info.go_version = in_string(t, b);
 	info.module = in_string(t, b);
-	info.container = in_string(t, b);
-	info.pod = in_string(t, b);
+	get_names(t, b, &info.names);
 	info.is_stripped = flags & TAPE_STRIPPED;
 	info.is_park_watched = flags & TAPE_PARK_WATCHED;
 	info.is_from_start = flags & TAPE_FROM_START;
@@ -544,6 +565,8 @@ static void take_of_process(struct tapein *t, enum tape_kind kind, struct bytes 
 	if (!ip)
 		return in_fail(t, -EBADMSG);
 	switch (kind) {
+	case TAPE_NAMED:
+		return take_named(t, ip, b);
 	case TAPE_EXITED:
 		return take_exited(t, ip, b);
 	case TAPE_REMOVED:
@@ -610,7 +633,7 @@ static void take(struct tapein *t, enum tape_kind kind, struct bytes *b)
 		t->has_ended = true;
 		return;
 	default:
-		if (kind <= TAPE_GAP)
+		if (kind <= TAPE_NAMED)
 			take_of_process(t, kind, b);
 	}
 }

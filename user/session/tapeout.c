@@ -13,18 +13,43 @@ static int64_t since_tick(const struct tapeout *o, uint64_t ts_ns)
 	return (int64_t)(ts_ns - o->last.monotonic_ns);
 }
 
+/* The numbers of their texts; in the order in which get_names() takes them. */
+#define NAMES 5
+
+static void name_ids(struct tapeout *o, const struct model_names *names, uint32_t ids[static NAMES])
+{
+	const char *texts[NAMES] = { names->container, names->pod, names->pod_namespace,
+				     names->pod_uid, names->container_name };
+
+	for (size_t i = 0; i < NAMES; i++)
+		ids[i] = out_string(o, texts[i]);
+}
+
+static void write_named(struct tapeout *o, const struct out_process *op,
+			const struct model_names *names)
+{
+	uint32_t ids[NAMES];
+
+	name_ids(o, names, ids);
+	struct pack *p = out_begin(o, op);
+
+	for (size_t i = 0; i < NAMES; i++)
+		pack_uvarint(p, ids[i]);
+	out_end(o, TAPE_NAMED);
+}
+
 static void write_process(struct tapeout *o, const struct model_process_info *info)
 {
 	struct out_process *op = out_process_new(o, info);
 
 	if (!op)
 		return;
-	const char *texts[] = { info->comm,   info->exe,       info->go_version,
-				info->module, info->container, info->pod };
-	uint32_t ids[ARRAY_SIZE(texts)];
+	const char *texts[] = { info->comm, info->exe, info->go_version, info->module };
+	uint32_t ids[ARRAY_SIZE(texts) + NAMES];
 
 	for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
 		ids[i] = out_string(o, texts[i]);
+	name_ids(o, &info->names, ids + ARRAY_SIZE(texts));
 	struct pack *p = out_begin(o, op);
 
 	pack_uvarint(p, (uint64_t)info->pid);
@@ -34,7 +59,7 @@ static void write_process(struct tapeout *o, const struct model_process_info *in
 				(info->is_from_start ? TAPE_FROM_START : 0));
 	pack_uvarint(p, info->hooks_on);
 	pack_svarint(p, llround(info->age_s * TAPE_AGE_PER_S));
-	for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
+	for (size_t i = 0; i < ARRAY_SIZE(ids); i++)
 		pack_uvarint(p, ids[i]);
 	out_end(o, TAPE_PROCESS);
 }
@@ -482,7 +507,8 @@ static void write_gap(struct tapeout *o, const struct fact *f)
  * What these have is written above field by field.  One that has come to them belongs there, and at
  * the end of its record.  Threads are left out: they are shown, and nothing is judged by them.
  */
-_Static_assert(sizeof(struct model_process_info) == 120, "model_process_info");
+_Static_assert(sizeof(struct model_process_info) == 144, "model_process_info");
+_Static_assert(sizeof(struct model_names) == NAMES * sizeof(char *), "model_names");
 _Static_assert(sizeof(struct model_reading) == 96, "model_reading");
 _Static_assert(sizeof(struct model_census) == 40, "model_census");
 _Static_assert(sizeof(struct model_example) == 48, "model_example");
@@ -534,6 +560,8 @@ static void write_site(struct tapeout *o, struct out_process *op, const struct f
 static void write_of_process(struct tapeout *o, struct out_process *op, const struct fact *f)
 {
 	switch (f->kind) {
+	case FACT_NAMED:
+		return write_named(o, op, f->names);
 	case FACT_EXITED:
 		return write_exited(o, op, f);
 	case FACT_REMOVED:

@@ -16,6 +16,9 @@
 #include "session/sample.h"
 #include "session/tally.h"
 
+#define POD_LOGS	"/var/log"
+#define CGROUP_TEXT_MAX 16384
+
 /* Executables kept open though no process runs them, for the next one that does. */
 #define WATCH_CACHE_EXES 64
 
@@ -54,7 +57,16 @@ int watch_init(struct watch *w, const struct watch_opts *opts)
 	};
 	for (size_t i = 0; i < WATCH_REFUSALS; i++)
 		w->refusals[i].name = refusal_names[i];
-	return gobin_cache_new(WATCH_CACHE_EXES, &w->cache);
+
+	int problem = 0;
+	int err = gobin_cache_new(WATCH_CACHE_EXES, &w->cache);
+
+	err = err ? err : cgroups_open(w->proc_root, "", getpid(), &w->cgroups);
+	err = err ? err : pods_new(POD_LOGS, &w->pods, &problem);
+	if (problem)
+		log_warn("%s: names of pods that come from now on are not seen: %s", POD_LOGS,
+			 strerror(-problem));
+	return err;
 }
 
 struct watched *watch_find(const struct watch *w, pid_t pid)
@@ -236,8 +248,76 @@ static double age_of(const struct target *t)
 	return now > t->start_ticks ? (double)(now - t->start_ticks) / (double)hz : 0;
 }
 
-static int add_to_model(struct watch *w, const struct watched *p, uint32_t hooks,
-			bool is_from_start)
+/* ---- names ---- */
+
+static void identify(const struct watch *w, pid_t pid, struct cgroup_identity *ret)
+{
+	char text[CGROUP_TEXT_MAX];
+
+	*ret = (struct cgroup_identity){ 0 };
+	if (!procfs_cgroup(w->proc_root, pid, text, sizeof(text)))
+		cgroup_identify(&w->cgroups, text, ret);
+}
+
+static const char *known(const char *text)
+{
+	return *text ? text : NULL;
+}
+
+/* A container outside of a pod has no name that kubelet would know. */
+static struct pod_names pod_names_of(const struct watch *w, const struct cgroup_identity *id)
+{
+	struct pod_names names = { 0 };
+
+	if (*id->pod_uid)
+		pods_find(w->pods, id->pod_uid, id->member, &names);
+	return names;
+}
+
+const char *watch_namespace(const struct watch *w, pid_t pid)
+{
+	struct cgroup_identity id;
+
+	identify(w, pid, &id);
+	return pod_names_of(w, &id).ns;
+}
+
+/* Good until pods_read(). */
+static struct model_names names_of(const struct watch *w, struct watched *p)
+{
+	const struct cgroup_identity *id = &p->cgroup;
+	struct pod_names names = pod_names_of(w, id);
+
+	p->is_named = !*id->pod_uid || (names.pod && (names.container || !*id->member));
+	return (struct model_names){ .container = known(id->container),
+				     .container_name = names.container,
+				     .pod = names.pod,
+				     .pod_namespace = names.ns,
+				     .pod_uid = known(id->pod_uid) };
+}
+
+int watch_names_fd(const struct watch *w)
+{
+	return pods_fd(w->pods);
+}
+
+bool watch_names(struct watch *w)
+{
+	if (!pods_read(w->pods))
+		return false;
+	for (struct watched *p = w->by_pid; p; p = p->hh.next) {
+		if (p->is_named)
+			continue;
+		struct model_names names = names_of(w, p);
+
+		model_process_named(w->model, p->pid, &names);
+	}
+	return true;
+}
+
+/* ---- into the model ---- */
+
+static int add_to_model(struct watch *w, struct watched *p, uint32_t hooks, bool is_from_start)
 {
 	const struct target *t = &p->target;
 	const struct gobin_info *bin = gobin_info(t->bin);
@@ -247,7 +327,7 @@ static int add_to_model(struct watch *w, const struct watched *p, uint32_t hooks
 		.exe = t->exe,
 		.go_version = bin->version.text,
 		.module = bin->module,
-		.container = t->container[0] ? t->container : NULL,
+		.names = names_of(w, p),
 		.is_stripped = bin->is_stripped,
 		.is_park_watched = w->watch_parks && (hooks & 1u << WIRE_HOOK_PARK),
 		.is_from_start = is_from_start,
@@ -371,6 +451,7 @@ int watch_add(struct watch *w, pid_t pid, struct watch_error *ret_error)
 		free(p);
 		return err;
 	}
+	identify(w, pid, &p->cgroup);
 	opened_ns = clock_now_ns();
 	err = add_opened(w, p, ret_error);
 	if (err) {
@@ -456,4 +537,7 @@ void watch_release(struct watch *w)
 	drop_prepared(w);
 	gobin_cache_free(w->cache);
 	w->cache = NULL;
+	pods_free(w->pods);
+	w->pods = NULL;
+	cgroups_release(&w->cgroups);
 }

@@ -13,6 +13,8 @@
 #include "census/walk.h"
 #include "model/model.h"
 #include "probe/probe.h"
+#include "target/cgroup.h"
+#include "target/pods.h"
 #include "target/target.h"
 #include "view/account.h"
 
@@ -46,6 +48,8 @@ struct heapread;
 struct watched {
 	pid_t pid;
 	struct target target;
+	struct cgroup_identity cgroup;
+	bool is_named; /* nothing is missing of the names that its cgroup has */
 	struct probe_link *own_link; /* where the link is this process's alone */
 	struct watch_exe *exe; /* where it is shared */
 	struct mem mem;
@@ -77,6 +81,8 @@ struct watch {
 	struct model *model; /* borrowed */
 	struct gobin_cache *cache; /* owned */
 	const char *proc_root;
+	struct cgroups cgroups;
+	struct pods *pods; /* owned */
 	uint32_t hook_mask;
 	bool is_shared; /* every process of an executable is wanted: one link for all */
 	bool watch_parks;
@@ -143,5 +149,15 @@ void watch_stop_all(struct watch *w);
 void watch_remove(struct watch *w, struct watched *p);
 
 size_t watch_alive(const struct watch *w);
+
+/*
+ * The Kubernetes namespace of a process that need not be watched; NULL: none, or not known yet.
+ * Good until watch_names().
+ */
+const char *watch_namespace(const struct watch *w, pid_t pid);
+/* Readable when watch_names() has something to do: names of pods and containers have come. */
+int watch_names_fd(const struct watch *w);
+/* Tells the model the names that have become known; whether there are any. */
+bool watch_names(struct watch *w);
 
 #endif

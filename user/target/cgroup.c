@@ -10,8 +10,12 @@
 #include "base/cleanup.h"
 
 #define ID_DIGITS     64
+#define UID_DIGITS    32
+#define UID_DASHED    36
 #define FILE_TEXT_MAX 1024
 #define STAT_TEXT_MAX 8192 /* memory.stat has some 1.5 KB */
+#define OWN_TEXT_MAX \
+	16384 /* a line of up to PATH_MAX for each of some ten hierarchies, seldom so */
 /* A v1 cgroup without a limit shows the largest page count in bytes. */
 #define V1_NO_LIMIT (UINT64_C(1) << 62)
 
@@ -72,6 +76,8 @@ static bool ends_with(const char *p, size_t n, const char *suffix)
 	return n >= m && !memcmp(p + n - m, suffix, m);
 }
 
+/* ---- containers and pods ---- */
+
 /*
  * The id in one path component, or NULL: alone (cgroupfs driver), after an engine's prefix
  * ("cri-containerd-", "crio-", "docker-", "libpod-", or "...slice:cri-containerd:" where containerd
@@ -93,57 +99,126 @@ static const char *component_id(const char *p, size_t n)
 	return ends_with(p, n, "conmon-") ? NULL : id;
 }
 
-static const char *path_id(const char *path, size_t n)
+static bool is_uid(const char *p, size_t n)
 {
-	const char *end = path + n, *found = NULL;
+	static const size_t dashes[] = { 8, 13, 18, 23 };
+	size_t from = 0;
+
+	if (n == UID_DIGITS)
+		return is_hex(p, n);
+	if (n != UID_DASHED)
+		return false;
+	for (size_t i = 0; i < ARRAY_SIZE(dashes); i++) {
+		if ((p[dashes[i]] != '-' && p[dashes[i]] != '_') ||
+		    !is_hex(p + from, dashes[i] - from))
+			return false;
+		from = dashes[i] + 1;
+	}
+	return is_hex(p + from, n - from);
+}
+
+/*
+ * The pod's uid in one path component, or NULL: "pod<uid>" (cgroupfs), "...-pod<uid>.slice"
+ * (systemd, which has '_' for '-'), the latter also with the container behind it.
+ */
+static const char *component_uid(const char *p, size_t n, size_t *ret_n)
+{
+	static const size_t sizes[] = { UID_DASHED, UID_DIGITS };
+	const char *colon = memchr(p, ':', n);
+
+	if (colon)
+		n = (size_t)(colon - p);
+	bool is_slice = ends_with(p, n, ".slice");
+
+	if (is_slice)
+		n -= strlen(".slice");
+	for (size_t i = 0; i < ARRAY_SIZE(sizes); i++) {
+		size_t before = n - sizes[i];
+
+		if (n < sizes[i] || !is_uid(p + before, sizes[i]) ||
+		    !ends_with(p, before, is_slice ? "-pod" : "pod") ||
+		    (!is_slice && before != strlen("pod")))
+			continue;
+		*ret_n = sizes[i];
+		return p + before;
+	}
+	return NULL;
+}
+
+static void copy_id(char *dst, const char *id)
+{
+	memcpy(dst, id, ID_DIGITS);
+	dst[ID_DIGITS] = '\0';
+}
+
+static void copy_uid(char *dst, const char *uid, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		dst[i] = uid[i] == '_' ? '-' : uid[i];
+	dst[n] = '\0';
+}
+
+static void identify_component(const char *p, size_t n, struct cgroup_identity *of)
+{
+	const char *id = component_id(p, n), *uid;
+	size_t uid_n;
+
+	uid = *of->pod_uid ? NULL : component_uid(p, n, &uid_n);
+	if (uid)
+		copy_uid(of->pod_uid, uid, uid_n);
+	if (!id)
+		return;
+	copy_id(of->container, id);
+	if (*of->pod_uid && !*of->member)
+		copy_id(of->member, id);
+}
+
+static int worth(const struct cgroup_identity *id)
+{
+	return (*id->pod_uid ? 2 : 0) + (*id->container ? 1 : 0);
+}
+
+/* What a path says, if it says more than is known. */
+static void identify_path(const char *path, size_t n, struct cgroup_identity *known)
+{
+	struct cgroup_identity found = { 0 };
+	const char *end = path + n;
 
 	for (const char *p = path; p < end;) {
 		const char *slash = memchr(p, '/', (size_t)(end - p));
 		const char *stop = slash ? slash : end;
-		const char *id = component_id(p, (size_t)(stop - p));
 
-		if (id)
-			found = id;
+		identify_component(p, (size_t)(stop - p), &found);
 		p = stop + 1;
 	}
-	return found;
+	if (worth(&found) > worth(known))
+		*known = found;
 }
 
-int cgroup_container_id(const char *cgroup_text, char *buf, size_t size)
+static const struct cgtree *tree_of(const struct cgroups *c, const struct line *l)
 {
+	if (has_controller(l, "memory"))
+		return &c->v1;
+	return l->controllers_len ? NULL : &c->v2;
+}
+
+void cgroup_identify(const struct cgroups *c, const char *text, struct cgroup_identity *ret)
+{
+	char path[PATH_MAX];
 	struct line l;
 
-	while (next_line(&cgroup_text, &l)) {
-		const char *id = path_id(l.path, l.path_len);
+	*ret = (struct cgroup_identity){ 0 };
+	while (next_line(&text, &l)) {
+		const struct cgtree *t = tree_of(c, &l);
 
-		if (!id)
-			continue;
-		if (size <= ID_DIGITS)
-			return -ENOBUFS;
-		memcpy(buf, id, ID_DIGITS);
-		buf[ID_DIGITS] = '\0';
-		return 0;
+		/* Where ".."s lead out of gotide's own pod, its name is not in the text. */
+		if (t && !cgtree_resolve(t, l.path, l.path_len, path, sizeof(path)))
+			identify_path(path, strlen(path), ret);
+		identify_path(l.path, l.path_len, ret);
 	}
-	return -ENOENT;
 }
 
-/* Absolute, without ".." or "." components. */
-static bool is_plain_path(const char *path, size_t n)
-{
-	if (!n || path[0] != '/')
-		return false;
-	for (size_t i = 0; i < n; i++) {
-		size_t len = 0;
-
-		if (path[i] != '/')
-			continue;
-		while (i + 1 + len < n && path[i + 1 + len] != '/')
-			len++;
-		if (len && len <= 2 && !memcmp(path + i + 1, "..", len))
-			return false;
-	}
-	return true;
-}
+/* ---- memory ---- */
 
 /* How the two versions name the same things. */
 struct flavour {
@@ -217,15 +292,29 @@ static uint64_t read_reclaimable(const char *dir, const char *key)
 	return read_file(dir, "memory.stat", text, sizeof(text)) ? 0 : find_number(text, key);
 }
 
+static void read_pod(const char *dir, const struct flavour *fl, struct cgroup_memory *mem)
+{
+	uint64_t limit;
+
+	mem->pod_limit_bytes = mem->pod_current_bytes = UINT64_MAX;
+	if (read_number(dir, fl->current, &mem->pod_current_bytes))
+		return;
+	if (!read_number(dir, fl->limit, &limit) && limit < V1_NO_LIMIT)
+		mem->pod_limit_bytes = limit;
+}
+
 /* Reads dir and every folder above it down to length root_len. */
 static int read_upwards(char *dir, size_t root_len, const struct flavour *fl,
 			struct cgroup_memory *ret)
 {
-	struct cgroup_memory mem = { .limit_bytes = UINT64_MAX };
+	struct cgroup_memory mem = { .limit_bytes = UINT64_MAX,
+				     .pod_limit_bytes = UINT64_MAX,
+				     .pod_current_bytes = UINT64_MAX };
 	bool is_found = false;
 
 	for (;;) {
 		uint64_t limit;
+		size_t n;
 		char *slash;
 
 		if (!is_found && !read_number(dir, fl->current, &mem.current_bytes)) {
@@ -240,6 +329,9 @@ static int read_upwards(char *dir, size_t root_len, const struct flavour *fl,
 		slash = strrchr(dir, '/');
 		if (!slash || strlen(dir) <= root_len)
 			break;
+		/* The last one met is the outermost. */
+		if (component_uid(slash + 1, strlen(slash + 1), &n) && !strchr(slash, ':'))
+			read_pod(dir, fl, &mem);
 		*slash = '\0';
 	}
 	if (!is_found)
@@ -248,43 +340,73 @@ static int read_upwards(char *dir, size_t root_len, const struct flavour *fl,
 	return 0;
 }
 
-static int read_hierarchy(const char *sys_root, const char *sub, const struct line *l,
-			  const struct flavour *fl, struct cgroup_memory *ret)
+static int read_hierarchy(const struct cgtree *t, const struct line *l, const struct flavour *fl,
+			  struct cgroup_memory *ret)
 {
-	char dir[PATH_MAX];
-	size_t path_len = l->path_len;
-	int n, root_len;
+	char below[PATH_MAX], dir[PATH_MAX];
+	int err = cgtree_resolve(t, l->path, l->path_len, below, sizeof(below));
+	int n;
 
-	if (!is_plain_path(l->path, l->path_len))
-		return -EINVAL;
-	while (path_len && l->path[path_len - 1] == '/')
-		path_len--;
-	root_len = snprintf(dir, sizeof(dir), "%s%s", sys_root, sub);
-	if (root_len < 0 || root_len >= (int)sizeof(dir) || path_len >= sizeof(dir))
-		return -EINVAL;
-	n = snprintf(dir, sizeof(dir), "%s%s%.*s", sys_root, sub, (int)path_len, l->path);
+	if (err)
+		return err;
+	n = snprintf(dir, sizeof(dir), "%s%s", t->dir, below);
 	if (n < 0 || n >= (int)sizeof(dir))
-		return -EINVAL;
-	return read_upwards(dir, (size_t)root_len, fl, ret);
+		return -ENAMETOOLONG;
+	return read_upwards(dir, strlen(t->dir), fl, ret);
 }
 
-int cgroup_memory(const char *sys_root, const char *cgroup_text, struct cgroup_memory *ret)
+int cgroup_memory(const struct cgroups *c, const char *text, struct cgroup_memory *ret)
 {
-	const char *text = cgroup_text;
-	int err = -ENOENT;
+	const char *rest = text;
 	struct line l;
 
 	/* In a hybrid set-up the memory controller is on one side only: v1 names it in a line. */
-	while (next_line(&text, &l))
+	while (next_line(&rest, &l))
 		if (has_controller(&l, "memory"))
-			return read_hierarchy(sys_root, "/memory", &l, &v1, ret);
-	while (next_line(&cgroup_text, &l)) {
-		if (l.controllers_len)
-			continue;
-		err = read_hierarchy(sys_root, "", &l, &v2, ret);
-		if (err == -ENOENT)
-			err = read_hierarchy(sys_root, "/unified", &l, &v2, ret);
+			return read_hierarchy(&c->v1, &l, &v1, ret);
+	while (next_line(&text, &l))
+		if (!l.controllers_len)
+			return read_hierarchy(&c->v2, &l, &v2, ret);
+	return -ENOENT;
+}
+
+/* ---- the trees ---- */
+
+/* A copy of the path that a process has in a tree; NULL if it has none. */
+static char *own_path(const struct cgroups *c, const char *text, const struct cgtree *t)
+{
+	struct line l;
+
+	while (next_line(&text, &l))
+		if (tree_of(c, &l) == t)
+			return strndup(l.path, l.path_len);
+	return NULL;
+}
+
+int cgroups_open(const char *proc_root, const char *prefix, pid_t self, struct cgroups *ret)
+{
+	_cleanup_(cgroups_release) struct cgroups c = { 0 };
+	_cleanup_free_ char *path1 = NULL, *path2 = NULL;
+	char dir[PATH_MAX], mounts[PATH_MAX], text[OWN_TEXT_MAX] = "";
+	int err = 0;
+
+	snprintf(dir, sizeof(dir), "%s/self", proc_root);
+	snprintf(mounts, sizeof(mounts), "%s/self/mountinfo", proc_root);
+	if (read_file(dir, "cgroup", text, sizeof(text)))
+		text[0] = '\0';
+	path1 = own_path(&c, text, &c.v1);
+	path2 = own_path(&c, text, &c.v2);
+	err = cgtree_open(CGTREE_V1_MEMORY, mounts, prefix, path1, self, &c.v1);
+	err = err ? err : cgtree_open(CGTREE_V2, mounts, prefix, path2, self, &c.v2);
+	if (err)
 		return err;
-	}
-	return err;
+	*ret = c;
+	c = (struct cgroups){ 0 };
+	return 0;
+}
+
+void cgroups_release(struct cgroups *c)
+{
+	cgtree_release(&c->v1);
+	cgtree_release(&c->v2);
 }

@@ -9,11 +9,9 @@
 #include "base/cleanup.h"
 #include "base/text.h"
 #include "base/vec.h"
-#include "target/cgroup.h"
 #include "target/procfs.h"
 
-#define CGROUP_TEXT_MAX 16384
-#define ANCESTORS_MAX	256 /* a chain of parents that is longer is read while it changes */
+#define ANCESTORS_MAX 256 /* a chain of parents that is longer is read while it changes */
 
 typedef VEC(pid_t) pid_vec;
 
@@ -151,15 +149,6 @@ static int open_exe(const char *root, pid_t pid, struct target *t, enum target_r
 	return TAKE_FD(fd);
 }
 
-static void read_container(const char *root, struct target *t)
-{
-	char text[CGROUP_TEXT_MAX];
-
-	if (procfs_cgroup(root, t->pid, text, sizeof(text)) ||
-	    cgroup_container_id(text, t->container, sizeof(t->container)))
-		t->container[0] = '\0';
-}
-
 /* What depends on the image being this one: its paths and where it is mapped. */
 static int read_image_facts(const char *root, struct target *t)
 {
@@ -171,7 +160,6 @@ static int read_image_facts(const char *root, struct target *t)
 	if (err)
 		return err;
 	t->bias = gobin_bias(t->bin, map.start, map.offset);
-	read_container(root, t);
 	return 0;
 }
 

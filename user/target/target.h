@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Which processes are watched, and what each of them is: pid, start time, name, executable, load
- * bias, container.  Reads /proc under a root that the caller gives, so that tests use a tree of
- * files.  Called by session; does not know probes.
+ * bias.  Reads /proc under a root that the caller gives, so that tests use a tree of files.  Called
+ * by session; does not know probes.
  */
 #ifndef GOTIDE_TARGET_TARGET_H
 #define GOTIDE_TARGET_TARGET_H
@@ -12,9 +12,8 @@
 #include "base/err.h"
 #include "gobin/gobin.h"
 
-#define TARGET_COMM_MAX	     16
-#define TARGET_PATH_MAX	     512
-#define TARGET_CONTAINER_MAX 80
+#define TARGET_COMM_MAX 16
+#define TARGET_PATH_MAX 512
 
 /* A Go process, identified by pid and start time (a pid alone is reused). */
 struct target {
@@ -24,7 +23,6 @@ struct target {
 	char comm[TARGET_COMM_MAX];
 	char exe[TARGET_PATH_MAX]; /* as the process sees it; " (deleted)" removed */
 	bool exe_deleted;
-	char container[TARGET_CONTAINER_MAX]; /* id, or "" */
 	struct gobin *bin; /* owned reference */
 	uint64_t bias; /* run-time address - link-time address */
 };

@@ -470,6 +470,11 @@ struct json_object *jsonl_process(const struct snapshot_process *p, const struct
 	jsonl_add(o, "needs_s", v->needs_s > 0 ? jsonl_number(v->needs_s) : NULL);
 	jsonl_add(o, "descriptors", descriptors_of(p));
 	jsonl_add(o, "gaps", gaps_of(p));
+	jsonl_add(o, "container_name", jsonl_name(p->container_name));
+	jsonl_add(o, "namespace", jsonl_name(p->pod_namespace));
+	jsonl_add(o, "pod_uid", jsonl_name(p->pod_uid));
+	jsonl_add(o, "pod_limit_bytes", jsonl_known(p->pod_limit_bytes));
+	jsonl_add(o, "pod_current_bytes", jsonl_known(p->pod_current_bytes));
 	return o;
 }
 

@@ -142,9 +142,9 @@ static char *process_labels(const struct snapshot_process *p)
 	exposition_label(&l, "pid", text);
 	exposition_label(&l, "comm", p->comm);
 	snprintf(text, sizeof(text), "%s", p->container ? p->container : "");
-	exposition_label(&l, "container", text);
+	exposition_label(&l, "container", p->container_name ? p->container_name : text);
 	exposition_label(&l, "pod", p->pod);
-	exposition_label(&l, "namespace", "");
+	exposition_label(&l, "namespace", p->pod_namespace);
 	return strdup(l.text);
 }
 
@@ -560,6 +560,10 @@ static const struct family families[] = {
 	       "Memory limit of the process's control group."),
 	FAMILY(PROCESS, "gotide_cgroup_memory_bytes", GAUGE, number, FIELD(cgroup_current_bytes),
 	       "Memory that the control group is charged for."),
+	FAMILY(PROCESS, "gotide_pod_memory_limit_bytes", GAUGE, number, FIELD(pod_limit_bytes),
+	       "Memory limit of the pod's control group."),
+	FAMILY(PROCESS, "gotide_pod_memory_bytes", GAUGE, number, FIELD(pod_current_bytes),
+	       "Memory that the pod's control group is charged for."),
 	FAMILY(PROCESS, "gotide_probe_hits_total", COUNTER, hook_hits, 0,
 	       "Hits of probes in the process."),
 	FAMILY(PROCESS, "gotide_probe_cost_seconds_total", COUNTER, seconds, FIELD(cost_s),

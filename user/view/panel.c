@@ -219,13 +219,11 @@ static void write_term(FILE *f, const char *label, const char *text)
 	fputs("</dd>\n", f);
 }
 
-static void write_identity(FILE *f, const struct snapshot_process *p)
+static void write_executable(FILE *f, const struct snapshot_process *p)
 {
 	char name[VIEW_NAME_MAX];
 
 	write_term(f, "executable", view_name(name, p->exe));
-	write_term(f, "container", view_name(name, p->container));
-	write_term(f, "pod", view_name(name, p->pod));
 }
 
 static void write_account(FILE *f, const struct snapshot_process *p)
@@ -233,7 +231,7 @@ static void write_account(FILE *f, const struct snapshot_process *p)
 	char line[WORDS_MAX];
 
 	fputs("<dl>\n", f);
-	write_identity(f, p);
+	write_executable(f, p);
 	for (enum words_line l = 0; l < WORDS_LINE_MAX; l++)
 		write_term(f, words_label(l), words_line(line, p, l));
 	write_term(f, "observed", words_observed(line, p));

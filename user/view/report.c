@@ -194,16 +194,12 @@ static void print_parts(struct view_out *o, const struct memory_parts *m)
 	fputc('\n', o->f);
 }
 
-static void print_where_from(struct view_out *o, const struct snapshot_process *p)
+static void print_executable(struct view_out *o, const struct snapshot_process *p)
 {
 	char name[VIEW_NAME_MAX];
 
 	if (*view_name(name, p->exe))
 		account(o, "executable", name);
-	if (*view_name(name, p->container))
-		account(o, "container", name);
-	if (*view_name(name, p->pod))
-		account(o, "pod", name);
 }
 
 static void print_account(struct view_out *o, const struct snapshot_process *p)
@@ -211,7 +207,7 @@ static void print_account(struct view_out *o, const struct snapshot_process *p)
 	char line[WORDS_MAX];
 
 	fputs("\n  Account\n", o->f);
-	print_where_from(o, p);
+	print_executable(o, p);
 	for (enum words_line l = 0; l < WORDS_LINE_MAX; l++) {
 		if (!*words_line(line, p, l))
 			continue;

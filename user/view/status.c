@@ -87,11 +87,11 @@ static void write_charted(FILE *f, const struct panel *l, const struct row *r, e
 
 static void write_where(FILE *f, const struct snapshot_process *p)
 {
-	char name[VIEW_NAME_MAX];
+	char name[VIEW_NAME_MAX], pod[WORDS_MAX];
 
 	fputs("<td class=\"w where\">", f);
-	if (*view_name(name, p->pod)) {
-		html_escape(f, name);
+	if (*words_line(pod, p, WORDS_POD)) {
+		html_escape(f, pod);
 	} else if (*view_name(name, p->container)) {
 		if (strlen(name) > CONTAINER_DIGITS)
 			name[CONTAINER_DIGITS] = '\0';

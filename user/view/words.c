@@ -128,6 +128,25 @@ const char *words_site(const struct snapshot_site *s)
 
 /* ---- a process's account ---- */
 
+static const char *container(char buf[static WORDS_MAX], const struct snapshot_process *p)
+{
+	char name[VIEW_NAME_MAX], id[VIEW_NAME_MAX];
+
+	view_name(name, p->container_name);
+	view_name(id, p->container);
+	return *name && *id ? words(buf, "%s (%s)", name, id) : words(buf, "%s%s", name, id);
+}
+
+static const char *pod(char buf[static WORDS_MAX], const struct snapshot_process *p)
+{
+	char name[VIEW_NAME_MAX], ns[VIEW_NAME_MAX];
+
+	view_name(ns, p->pod_namespace);
+	if (*view_name(name, p->pod))
+		return words(buf, "%s%s%s", ns, *ns ? "/" : "", name);
+	return words(buf, "%s%s", *view_name(name, p->pod_uid) ? "uid " : "", name);
+}
+
 static const char *exited(char buf[static WORDS_MAX], const struct snapshot_process *p)
 {
 	const char *why = p->is_oom_victim ? ": the kernel was out of memory" : "";
@@ -254,6 +273,16 @@ static const char *limit(char buf[static WORDS_MAX], const struct snapshot_proce
 		     words_size(b, p->cgroup_current_bytes));
 }
 
+static const char *pod_limit(char buf[static WORDS_MAX], const struct snapshot_process *p)
+{
+	char a[TEXT_HUMAN_MAX], b[TEXT_HUMAN_MAX];
+
+	if (p->pod_limit_bytes < 0)
+		return words(buf, "%s", "");
+	return words(buf, "%s, %s used by the pod", words_size(a, p->pod_limit_bytes),
+		     words_size(b, p->pod_current_bytes));
+}
+
 static const char *gomemlimit(char buf[static WORDS_MAX], const struct snapshot_process *p)
 {
 	char a[TEXT_HUMAN_MAX];
@@ -308,6 +337,8 @@ static const struct {
 	const char *label;
 	const char *(*text)(char buf[static WORDS_MAX], const struct snapshot_process *p);
 } lines[WORDS_LINE_MAX] = {
+	[WORDS_CONTAINER] = { "container", container },
+	[WORDS_POD] = { "pod", pod },
 	[WORDS_EXITED] = { "exited", exited },
 	[WORDS_GOROUTINES] = { "goroutines", goroutines },
 	[WORDS_HEAP] = { "heap", heap },
@@ -316,6 +347,7 @@ static const struct {
 	[WORDS_ANONYMOUS] = { "anonymous", anonymous },
 	[WORDS_OF_WHICH] = { "of which", of_which },
 	[WORDS_LIMIT] = { "limit", limit },
+	[WORDS_POD_LIMIT] = { "pod's limit", pod_limit },
 	[WORDS_GOMEMLIMIT] = { "GOMEMLIMIT", gomemlimit },
 	[WORDS_DESCRIPTORS] = { "descriptors", descriptors },
 	[WORDS_TIMERS] = { "timers", timers },

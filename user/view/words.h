@@ -38,7 +38,9 @@ const char *words_site(const struct snapshot_site *s);
 /* ---- a process's account, line by line ---- */
 
 enum words_line {
-	WORDS_EXITED = 0,
+	WORDS_CONTAINER = 0,
+	WORDS_POD,
+	WORDS_EXITED,
 	WORDS_GOROUTINES,
 	WORDS_HEAP,
 	WORDS_GC,
@@ -46,6 +48,7 @@ enum words_line {
 	WORDS_ANONYMOUS, /* its parts, while the account of them is closed ... */
 	WORDS_OF_WHICH, /* ... and what is known of them while it is not */
 	WORDS_LIMIT,
+	WORDS_POD_LIMIT,
 	WORDS_GOMEMLIMIT,
 	WORDS_DESCRIPTORS,
 	WORDS_TIMERS,
