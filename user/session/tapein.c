@@ -24,7 +24,7 @@ static double in_seconds(struct bytes *b, double min)
 	return bytes_ok(b) ? v : 0;
 }
 
-/* Tapes of 0.4 and before have the first two only. */
+/* Older tapes have the first two only. */
 static void get_names(const struct tapein *t, struct bytes *b, struct model_names *ret)
 {
 	*ret = (struct model_names){ .container = in_string(t, b) };
