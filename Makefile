@@ -297,6 +297,10 @@ install: all man ## install to DESTDIR/PREFIX
 image: ## container image of the static binary (buildah); prints its digest
 	$(Q)deploy/build-image.sh
 
+.PHONY: deb
+deb: ## Debian package of the static binary, in OUTPUT/deb
+	$(Q)deploy/build-deb.sh
+
 .PHONY: clean
 clean: ## remove everything built
 	rm -rf $(OUTPUT)
