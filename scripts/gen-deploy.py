@@ -1,15 +1,18 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause
 """Makes the files below deploy/ that are made from others: the PrometheusRule object from the rules,
-and the dashboard for Grafana from the tables in this file.  --check: only says which are not what
+the seccomp profile from the agent's own filter, and the dashboard for Grafana from the tables in this
+file.  --check: only says which are not what
 they would be (exit 1 if any)."""
 
 import argparse
 import json
 import os
+import re
 import sys
 
-DEPLOY = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "deploy")
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+DEPLOY = os.path.join(ROOT, "deploy")
 
 RULE_OBJECT = """\
 # SPDX-License-Identifier: BSD-2-Clause
@@ -29,6 +32,35 @@ def rule_object():
     rules = text[text.index("groups:"):]
     return RULE_OBJECT + "".join("  " + line if line.strip() else line
                                  for line in rules.splitlines(keepends=True))
+
+
+# ---- the seccomp profile: what the agent's own filter lets through, and what comes before it ----
+
+# Of the program and its libraries, until the filter is on: threads of libbpf's trials, the BPF
+# programs, the sockets, giving up capabilities.
+START_CALLS = """
+    arch_prctl bind bpf capget capset clone clone3 dup dup3 epoll_create1 eventfd2 execve fork
+    inotify_init1 listen memfd_create perf_event_open pipe2 prctl rseq seccomp set_robust_list
+    set_tid_address setsockopt socket socketpair uname vfork wait4 waitid
+""".split()
+# Of runc, which turns the filter on before it starts the program.
+RUNTIME_CALLS = """
+    chdir getcwd prlimit64 setgid setgroups setresgid setresuid setuid sigaltstack tgkill umask
+    unlinkat
+""".split()
+
+
+def seccomp_profile():
+    with open(os.path.join(ROOT, "user", "session", "calls.c"), encoding="utf-8") as f:
+        own = re.findall(r"SCMP_SYS\((\w+)\)", f.read())
+    # The C library does without it, if told that there is none; the agent's filter says the same.
+    names = sorted({*own, *START_CALLS, *RUNTIME_CALLS} - {"openat2"})
+    profile = {"defaultAction": "SCMP_ACT_ERRNO", "defaultErrnoRet": 1,
+               "archMap": [{"architecture": "SCMP_ARCH_X86_64", "subArchitectures": []},
+                           {"architecture": "SCMP_ARCH_AARCH64", "subArchitectures": []}],
+               "syscalls": [{"names": names, "action": "SCMP_ACT_ALLOW"},
+                            {"names": ["openat2"], "action": "SCMP_ACT_ERRNO", "errnoRet": 38}]}
+    return json.dumps(profile, indent=2) + "\n"
 
 
 # ---- the dashboard: from all nodes to one go statement ----
@@ -258,6 +290,7 @@ def dashboard():
 
 FILES = {
     "kubernetes/components/alerts/prometheusrule.yaml": rule_object,
+    "kubernetes/components/seccomp/gotide.json": seccomp_profile,
     "grafana-dashboard.json": dashboard,
 }
 
