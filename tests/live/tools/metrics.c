@@ -96,7 +96,9 @@ static struct metrics_process *list_of(const struct played *p, size_t copies,
 		all[i].has_exited = false;
 		if (copies > 1) {
 			all[i].container = CONTAINER;
+			all[i].container_name = "frontend";
 			all[i].pod = POD;
+			all[i].pod_namespace = "production";
 		}
 		list[i] = (struct metrics_process){ &all[i], &p->verdicts[i % p->snap->n] };
 	}
