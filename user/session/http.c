@@ -18,7 +18,9 @@
 #include "base/clock.h"
 #include "base/text.h"
 
-#define BACKLOG	      64
+#define BACKLOG 64
+/* With all places taken one is made free this often, in microseconds. */
+#define ROOM_USEC     10000
 #define ADDRESS_MAX   80
 #define EVERY_ADDRESS "[::]"
 
@@ -51,7 +53,7 @@ struct http {
 	struct evhttp *evhttp;
 	struct event_base *base; /* borrowed */
 	struct evconnlistener *listener; /* evhttp's */
-	bool is_paused;
+	struct event *resume; /* accepting, some time after it was paused */
 	http_handler *handle;
 	void *arg;
 	struct conn conns[HTTP_CONNECTIONS_MAX];
@@ -140,17 +142,6 @@ static bool is_overdue(const struct conn *c, uint64_t now_ns)
 	return !c->waiting && silent_s(c, now_ns) > limit_s;
 }
 
-static void pause_accepting(struct http *h, bool is_paused)
-{
-	if (h->is_paused == is_paused)
-		return;
-	h->is_paused = is_paused;
-	if (is_paused)
-		evconnlistener_disable(h->listener);
-	else
-		evconnlistener_enable(h->listener);
-}
-
 /* Whoever has been silent for longest makes room, unless an answer is being made for it. */
 static void make_room(struct http *h)
 {
@@ -164,6 +155,29 @@ static void make_room(struct http *h)
 	}
 	if (oldest)
 		hang_up(oldest);
+}
+
+static void pause_accepting(struct http *h)
+{
+	const struct timeval soon = { .tv_usec = ROOM_USEC };
+
+	make_room(h);
+	evconnlistener_disable(h->listener);
+	evtimer_add(h->resume, &soon);
+}
+
+/* By now evhttp has put away what was hung up on. */
+static void on_resume(evutil_socket_t fd, short what, void *arg)
+{
+	struct http *h = arg;
+
+	(void)fd;
+	(void)what;
+	drop_closed(h);
+	if (h->n_conns >= HTTP_CONNECTIONS_MAX)
+		pause_accepting(h);
+	else
+		evconnlistener_enable(h->listener);
 }
 
 /* evhttp does not read while an answer is due, and so does not see that nobody waits for it. */
@@ -192,9 +206,6 @@ void http_sweep(struct http *h)
 		else if (is_overdue(&h->conns[i], now_ns))
 			hang_up(&h->conns[i]);
 	}
-	if (h->n_conns >= HTTP_CONNECTIONS_MAX)
-		make_room(h);
-	pause_accepting(h, h->n_conns >= HTTP_CONNECTIONS_MAX);
 }
 
 size_t http_connections(const struct http *h)
@@ -227,7 +238,8 @@ static struct bufferevent *on_accept(struct event_base *base, void *arg)
 		return bev;
 	bufferevent_incref(bev);
 	h->conns[h->n_conns++] = (struct conn){ .bev = bev, .active_ns = clock_now_ns() };
-	pause_accepting(h, h->n_conns == HTTP_CONNECTIONS_MAX);
+	if (h->n_conns == HTTP_CONNECTIONS_MAX)
+		pause_accepting(h);
 	return bev;
 }
 
@@ -466,7 +478,8 @@ int http_open(struct loop *l, const char *listen, http_handler *handle, void *ar
 		return refuse(ret_error, -ENOMEM, listen);
 	*h = (struct http){ .base = loop_base(l), .handle = handle, .arg = arg };
 	h->evhttp = evhttp_new(h->base);
-	err = h->evhttp ? listen_on(h, h->base, &addr, size) : -ENOMEM;
+	h->resume = evtimer_new(h->base, on_resume, h);
+	err = h->evhttp && h->resume ? listen_on(h, h->base, &addr, size) : -ENOMEM;
 	if (err) {
 		http_close(h);
 		return refuse(ret_error, err, listen);
@@ -485,6 +498,8 @@ void http_close(struct http *h)
 		evhttp_free(h->evhttp); /* connections and requests with it */
 	for (size_t i = 0; i < h->n_conns; i++)
 		bufferevent_decref(h->conns[i].bev);
+	if (h->resume)
+		event_free(h->resume);
 	free(h);
 }
 

@@ -11,7 +11,7 @@
 #include "base/err.h"
 #include "session/loop.h"
 
-/* At once; others wait to be accepted, and whoever has been silent for longest is let go first. */
+/* At once: for another, whoever has been silent for longest is let go. */
 #define HTTP_CONNECTIONS_MAX 24
 #define HTTP_HEADERS_MAX     8192 /* bytes of request line and headers */
 #define HTTP_BODY_MAX	     1024 /* no route takes one */
