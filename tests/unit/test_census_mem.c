@@ -111,6 +111,73 @@ static void nothing_is_read_past_the_budget(void **state)
 	assert_int_equal(m.calls, 1);
 }
 
+static void what_is_near_is_read_in_one(void **state)
+{
+	static uint8_t memory[5 * PAGE];
+	uint32_t got[4] = { 0 };
+	struct mem_range ranges[] = {
+		{ .addr = (uintptr_t)memory + 3000, .size = 4, .buf = &got[0] },
+		{ .addr = (uintptr_t)memory, .size = 4, .buf = &got[1] },
+		{ .addr = (uintptr_t)memory + 4 * PAGE + 7, .size = 4, .buf = &got[2] },
+		{ .addr = (uintptr_t)memory + 3002, .size = 4, .buf = &got[3] },
+	};
+	struct mem m = self(1 << 20);
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(memory); i++)
+		memory[i] = (uint8_t)(i * 31 >> 3);
+	assert_int_equal(mem_read_near(&m, ranges, ARRAY_SIZE(ranges)), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(ranges); i++) {
+		assert_true(ranges[i].ok);
+		assert_memory_equal(&got[i], (void *)(uintptr_t)ranges[i].addr, 4);
+	}
+	assert_int_equal(m.calls, 1);
+	assert_int_equal(m.read_bytes, 3006 + 4); /* the third is too far off to be read along */
+}
+
+static void hole_in_between_costs_a_call(void **state)
+{
+	uint8_t *pages =
+		mmap(NULL, 3 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	uint32_t got[3] = { 0 }, value = 0x55667788;
+	struct mem_range ranges[] = {
+		{ .addr = (uintptr_t)pages + PAGE - 4, .size = 4, .buf = &got[0] },
+		{ .addr = (uintptr_t)pages + 2 * PAGE, .size = 4, .buf = &got[1] },
+		{ .addr = (uintptr_t)pages + PAGE, .size = 4, .buf = &got[2] },
+	};
+	struct mem m = self(1 << 20);
+
+	(void)state;
+	assert_true(pages != MAP_FAILED);
+	memcpy(pages + PAGE - 4, &value, 4);
+	memcpy(pages + 2 * PAGE, &value, 4);
+	assert_int_equal(munmap(pages + PAGE, PAGE), 0);
+	assert_int_equal(mem_read_near(&m, ranges, ARRAY_SIZE(ranges)), 0);
+	assert_true(ranges[0].ok && ranges[1].ok && !ranges[2].ok);
+	assert_int_equal(got[0], value);
+	assert_int_equal(got[1], value);
+	assert_int_equal(m.calls, 2);
+	munmap(pages, PAGE);
+	munmap(pages + 2 * PAGE, PAGE);
+}
+
+static void what_is_large_is_read_as_it_is(void **state)
+{
+	static uint8_t memory[5 * PAGE], got[5 * PAGE];
+	struct mem_range ranges[] = {
+		{ .addr = (uintptr_t)memory, .size = sizeof(got), .buf = got },
+	};
+	struct mem m = self(1 << 20);
+
+	(void)state;
+	memset(memory, 0x5a, sizeof(memory));
+	assert_int_equal(mem_read_near(&m, ranges, 1), 0);
+	assert_true(ranges[0].ok);
+	assert_memory_equal(got, memory, sizeof(got));
+	assert_int_equal(mem_read_near(&m, NULL, 0), 0);
+	assert_int_equal(m.calls, 1);
+}
+
 static void dead_process_is_esrch(void **state)
 {
 	uint64_t value = 1;
@@ -151,6 +218,9 @@ int main(void)
 		cmocka_unit_test(hole_costs_itself),
 		cmocka_unit_test(holes_between_are_skipped),
 		cmocka_unit_test(nothing_is_read_past_the_budget),
+		cmocka_unit_test(what_is_near_is_read_in_one),
+		cmocka_unit_test(hole_in_between_costs_a_call),
+		cmocka_unit_test(what_is_large_is_read_as_it_is),
 		cmocka_unit_test(dead_process_is_esrch),
 		cmocka_unit_test(no_ranges_are_no_call),
 		cmocka_unit_test(what_is_a_pointer),

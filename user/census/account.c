@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "census/account.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "base/bytes.h"
@@ -39,41 +40,66 @@ void account_clear(struct account *a)
 	memset(a, 0xff, sizeof(*a));
 }
 
-/*
- * Reads those of the wanted numbers whose place is known, in one call; the others stay as they are.
- */
-static int read_wanted(struct mem *m, const struct wanted *want, size_t n)
-{
-	struct mem_range ranges[48];
-	uint64_t values[ARRAY_SIZE(ranges)] = { 0 };
-	size_t which[ARRAY_SIZE(ranges)], n_ranges = 0;
-	int err;
+/* What one reading wants: all in one call. */
+struct request {
+	struct mem_range ranges[MEM_NEAR_MAX];
+	size_t n;
+	struct {
+		struct wanted wanted;
+		uint64_t value;
+	} numbers[MEM_NEAR_MAX]; /* the first ranges */
+	size_t n_numbers;
+	bool has_deltas, has_pauses;
+	uint8_t deltas[HSD_DELTAS * HSD_SIZE_MAX];
+	uint8_t pauses[PAUSES * 8];
+	const struct mem_range *allgs; /* NULL: not asked for */
+	uint64_t array;
+};
 
-	for (size_t i = 0; i < n && n_ranges < ARRAY_SIZE(ranges); i++) {
+static const struct mem_range *request_add(struct request *r, uint64_t addr, size_t size, void *buf)
+{
+	struct mem_range *range = &r->ranges[r->n++];
+
+	assert(r->n <= MEM_NEAR_MAX);
+	*range = (struct mem_range){ .addr = addr, .size = size, .buf = buf };
+	return range;
+}
+
+/* Those of the numbers whose place is known; the others stay as they are. */
+static void request_numbers(struct request *r, const struct wanted *want, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
 		if (!want[i].base || want[i].offset == OFFSET_NONE)
 			continue;
-		which[n_ranges] = i;
-		ranges[n_ranges] = (struct mem_range){
-			.addr = want[i].base + want[i].offset,
-			.size = want[i].size,
-			.buf = &values[n_ranges],
-		};
-		n_ranges++;
-	}
-	err = mem_read_many(m, ranges, n_ranges);
-	for (size_t i = 0; !err && i < n_ranges; i++) {
-		const struct wanted *w = &want[which[i]];
+		size_t at = r->n_numbers++;
 
-		if (!ranges[i].ok)
-			return -EFAULT;
-		*w->ret = w->size == 4 ? (int64_t)(uint32_t)values[i] : (int64_t)values[i];
+		r->numbers[at].wanted = want[i];
+		r->numbers[at].value = 0;
+		(void)request_add(r, want[i].base + want[i].offset, want[i].size,
+				  &r->numbers[at].value);
+	}
+}
+
+/* Where the goroutines' array is may stay unknown, all else not. */
+static int request_read(struct mem *m, struct request *r)
+{
+	int err = mem_read_near(m, r->ranges, r->n);
+
+	for (size_t i = 0; !err && i < r->n; i++)
+		if (!r->ranges[i].ok && &r->ranges[i] != r->allgs)
+			err = -EFAULT;
+	for (size_t i = 0; !err && i < r->n_numbers; i++) {
+		const struct wanted *w = &r->numbers[i].wanted;
+		uint64_t value = r->numbers[i].value;
+
+		*w->ret = w->size == 4 ? (int64_t)(uint32_t)value : (int64_t)value;
 	}
 	return err;
 }
 
 /* gcController of Go 1.19 on; before, memstats has the same. */
-static int read_numbers(struct mem *m, const struct account_source *src, struct account *a,
-			struct parts *p)
+static void want_numbers(struct request *r, const struct account_source *src, struct account *a,
+			 struct parts *p)
 {
 	const struct offsets *o = src->offsets;
 	uint64_t gcc = src->gccontroller, mst = src->memstats;
@@ -110,7 +136,7 @@ static int read_numbers(struct mem *m, const struct account_source *src, struct 
 		{ src->sched, o->sched_goidgen, 8, &p->goidgen },
 	};
 
-	return read_wanted(m, want, ARRAY_SIZE(want));
+	request_numbers(r, want, ARRAY_SIZE(want));
 }
 
 /* The sum of n counters from offset on, in one delta. */
@@ -151,22 +177,29 @@ static bool hsd_is_usable(const struct offsets *o)
 	return (size - frees) / 8 <= CLASSES_MAX && allocs < size && size - allocs >= size - frees;
 }
 
-static int read_heap_stats(struct mem *m, const struct account_source *src, struct heap_stats *hs)
+static void take_heap_stats(const struct request *r, const struct offsets *o, struct heap_stats *hs)
 {
-	const struct offsets *o = src->offsets;
-	uint8_t deltas[HSD_DELTAS * HSD_SIZE_MAX];
-	int err;
-
-	if (!src->memstats || !hsd_is_usable(o))
-		return 0;
-	err = mem_read(m, src->memstats + o->mst_heapstats, deltas,
-		       (size_t)HSD_DELTAS * o->hsd_size);
-	if (err)
-		return err;
+	if (!r->has_deltas)
+		return;
 	for (size_t i = 0; i < HSD_DELTAS; i++)
-		add_delta(hs, o, deltas + i * o->hsd_size);
+		add_delta(hs, o, r->deltas + i * o->hsd_size);
 	hs->is_known = true;
-	return 0;
+}
+
+/* The ring of the last pauses; the one of cycle n, counted from 1, is at (n + 255) % 256. */
+static void take_pauses(const struct request *r, struct account *a)
+{
+	struct bytes b = bytes_of(r->pauses, sizeof(r->pauses));
+
+	if (!r->has_pauses || a->gc_cycles < 1)
+		return;
+	for (unsigned int i = 0; i < PAUSES; i++) {
+		int64_t ns = (int64_t)bytes_u64(&b);
+
+		a->gc_pause_max_ns = MAX(a->gc_pause_max_ns, ns);
+		if (i == (uint64_t)(a->gc_cycles - 1) % PAUSES)
+			a->gc_pause_last_ns = MAX(ns, -1);
+	}
 }
 
 /* -1 (not known) or whole pages of what an address space can hold. */
@@ -302,7 +335,27 @@ static void put_together(struct account *a, const struct parts *p, const struct 
 		a->gc_percent -= INT64_C(1) << 32;
 }
 
-static int read_once(struct mem *m, const struct account_source *src, struct account *a)
+static void want_all(struct request *r, const struct account_source *src, struct account *a,
+		     struct parts *p)
+{
+	const struct offsets *o = src->offsets;
+
+	r->n = r->n_numbers = 0;
+	want_numbers(r, src, a, p);
+	r->has_deltas = src->memstats && hsd_is_usable(o);
+	r->has_pauses = src->memstats && o->mst_pause_ns != OFFSET_NONE;
+	r->allgs = NULL;
+	if (r->has_deltas)
+		(void)request_add(r, src->memstats + o->mst_heapstats,
+				  (size_t)HSD_DELTAS * o->hsd_size, r->deltas);
+	if (r->has_pauses)
+		(void)request_add(r, src->memstats + o->mst_pause_ns, sizeof(r->pauses), r->pauses);
+	if (src->allgs)
+		r->allgs = request_add(r, src->allgs, sizeof(r->array), &r->array);
+}
+
+static int read_once(struct mem *m, const struct account_source *src, struct request *r,
+		     struct account *a)
 {
 	struct heap_stats hs = { 0 };
 	struct parts p;
@@ -310,11 +363,11 @@ static int read_once(struct mem *m, const struct account_source *src, struct acc
 
 	memset(&p, 0xff, sizeof(p)); /* -1 */
 	account_clear(a);
-	err = read_numbers(m, src, a, &p);
-	if (!err)
-		err = read_heap_stats(m, src, &hs);
+	want_all(r, src, a, &p);
+	err = request_read(m, r);
 	if (err)
 		return err;
+	take_heap_stats(r, src->offsets, &hs);
 	put_together(a, &p, &hs);
 	a->heap_goal_bytes = heap_goal(a, &p, src->go_minor);
 	if (src->go_minor)
@@ -322,35 +375,12 @@ static int read_once(struct mem *m, const struct account_source *src, struct acc
 	return 0;
 }
 
-/* The ring of the last pauses; the one of cycle n, counted from 1, is at (n + 255) % 256. */
-static int read_pauses(struct mem *m, const struct account_source *src, struct account *a)
-{
-	uint8_t ring[PAUSES * 8];
-	struct bytes b = bytes_of(ring, sizeof(ring));
-	int err;
-
-	if (!src->memstats || src->offsets->mst_pause_ns == OFFSET_NONE || a->gc_cycles < 1)
-		return 0;
-	err = mem_read(m, src->memstats + src->offsets->mst_pause_ns, ring, sizeof(ring));
-	if (err)
-		return err;
-	for (unsigned int i = 0; i < PAUSES; i++) {
-		int64_t ns = (int64_t)bytes_u64(&b);
-
-		a->gc_pause_max_ns = MAX(a->gc_pause_max_ns, ns);
-		if (i == (uint64_t)(a->gc_cycles - 1) % PAUSES)
-			a->gc_pause_last_ns = MAX(ns, -1);
-	}
-	return 0;
-}
-
 /* Every g but the threads' own is allocated in the heap (runtime/proc.go, malg). */
-static void read_heap_addr(struct mem *m, const struct account_source *src, struct account *a)
+static void read_heap_addr(struct mem *m, const struct request *r, struct account *a)
 {
-	uint64_t array, g;
+	uint64_t g;
 
-	if (!src->allgs || mem_read_u64(m, src->allgs, &array) || !array ||
-	    mem_read_u64(m, array, &g))
+	if (!r->allgs || !r->allgs->ok || !r->array || mem_read_u64(m, r->array, &g))
 		return;
 	if (g && g < (uint64_t)ADDRESS_END)
 		a->heap_addr = (int64_t)g;
@@ -358,20 +388,20 @@ static void read_heap_addr(struct mem *m, const struct account_source *src, stru
 
 int account_source_read(struct mem *m, const struct account_source *src, struct account *ret)
 {
+	struct request r;
+
 	if (!src->gccontroller && !src->memstats)
 		return -ENOENT;
 	for (unsigned int i = 0; i < READ_TRIES; i++) {
 		struct account a;
-		int err = read_once(m, src, &a);
+		int err = read_once(m, src, &r, &a);
 
 		if (err)
 			return err;
 		if (!is_plausible(&a))
 			continue;
-		err = read_pauses(m, src, &a);
-		if (err)
-			return err;
-		read_heap_addr(m, src, &a);
+		take_pauses(&r, &a);
+		read_heap_addr(m, &r, &a);
 		*ret = a;
 		return 0;
 	}

@@ -43,6 +43,13 @@ int mem_read_u64(struct mem *m, uint64_t addr, uint64_t *ret) _must_check_;
  */
 int mem_read_many(struct mem *m, struct mem_range *ranges, size_t n) _must_check_;
 
+/*
+ * The same of up to MEM_NEAR_MAX ranges, most of which are small and lie near each other: what is
+ * between them is read along, since the kernel takes as long for a range as for copying kilobytes.
+ */
+#define MEM_NEAR_MAX 64
+int mem_read_near(struct mem *m, struct mem_range *ranges, size_t n) _must_check_;
+
 /* Of user space, with five-level page tables. */
 #define MEM_ADDRESS_END (UINT64_C(1) << 57)
 
