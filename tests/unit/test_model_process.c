@@ -487,14 +487,14 @@ static void test_clock_of_a_stale_account(void **state)
 
 static size_t series_bytes(const struct series3 *s3)
 {
-	size_t points = 0;
+	size_t bytes = 0;
 
 	for (int i = 0; i < SERIES_HORIZONS; i++) {
 		const struct series *s = &s3->h[i];
 
-		points += s->points ? MIN(s->capacity, s->n * 2) : 0;
+		bytes += s->cap;
 	}
-	return points * sizeof(struct series_packed);
+	return bytes;
 }
 
 /* 20 processes with 50 sites each, all of them busy for an hour: at most 6 MiB of sites. */

@@ -6,6 +6,8 @@
 
 #include <cmocka.h>
 
+#include <string.h>
+
 #include "base/clock.h"
 #include "model/series.h"
 
@@ -106,6 +108,121 @@ static void test_three_horizons(void **state)
 	series3_release(&s);
 }
 
+/* As it was said: one array of points. */
+struct plain {
+	struct series_point points[600];
+	uint32_t n, capacity;
+};
+
+static void plain_add(struct plain *p, uint64_t ts, float v)
+{
+	struct series_point *last = p->n ? &p->points[p->n - 1] : NULL;
+
+	if (last && ts <= last->ts_ns) {
+		last->min = v < last->min ? v : last->min;
+		last->max = v > last->max ? v : last->max;
+		last->last = v;
+		return;
+	}
+	if (p->n == p->capacity)
+		memmove(p->points, p->points + 1, --p->n * sizeof(*p->points));
+	p->points[p->n++] = (struct series_point){ ts, v, v, v };
+}
+
+static void same_as_plain(const struct series *s, const struct plain *p)
+{
+	uint32_t i = 0;
+
+	assert_int_equal(series_count(s), p->n);
+	for_each_point(s, at)
+	{
+		assert_true(at.ts_ns == p->points[i].ts_ns);
+		assert_memory_equal(&at.min, &p->points[i].min, sizeof(at.min));
+		assert_memory_equal(&at.max, &p->points[i].max, sizeof(at.max));
+		assert_memory_equal(&at.last, &p->points[i].last, sizeof(at.last));
+		i++;
+	}
+	assert_int_equal(i, p->n);
+	if (!i)
+		return;
+	assert_true(series_at(s, 0).ts_ns == p->points[0].ts_ns);
+	assert_true(series_at(s, i / 2).ts_ns == p->points[i / 2].ts_ns);
+	assert_true(series_at(s, i - 1).ts_ns == p->points[i - 1].ts_ns);
+}
+
+/* A value of each kind that comes: what stands still, counts, bytes, rates, and what is none. */
+static float some_value(uint32_t r, float before)
+{
+	switch (r >> 8 & 15) {
+	case 0:
+		return (float)(r >> 12);
+	case 1:
+		return (float)(r >> 12) * 4096;
+	case 2:
+		return (float)(r >> 12) / 1237;
+	case 3:
+		return -before;
+	case 4:
+		return before + 1;
+	case 5:
+		return r & 1 ? 1e38F : 0;
+	default:
+		return before;
+	}
+}
+
+static void packed_points_are_what_was_added(void **state)
+{
+	static const uint32_t capacities[] = { 1, 2, 7, 64, 300, 600 };
+	uint32_t r = 12345;
+
+	(void)state;
+	for (size_t c = 0; c < ARRAY_SIZE(capacities); c++) {
+		struct plain p = { .capacity = capacities[c] };
+		uint64_t slot = c;
+		float v = 0;
+		struct series s;
+
+		series_init(&s, S, capacities[c], false);
+		for (int i = 0; i < 5000; i++) {
+			r = r * 1103515245 + 12345;
+			/* Mostly the next second, now and then the same one, or a gap. */
+			slot += (r >> 20 & 31) == 0 ? r >> 25 : (r >> 20 & 31) < 4 ? 0 : 1;
+			v = some_value(r, v);
+			assert_int_equal(series_add(&s, slot * S, (double)v), 0);
+			plain_add(&p, slot * S, v);
+			if (i % 97 == 0)
+				same_as_plain(&s, &p);
+		}
+		same_as_plain(&s, &p);
+		series_release(&s);
+		assert_int_equal(series_count(&s), 0);
+	}
+}
+
+/* What most of them are: a day of a value that stands still, and one of a value that moves. */
+static void standing_still_takes_no_room(void **state)
+{
+	struct series3 still, moving;
+	size_t bytes = 0;
+
+	(void)state;
+	series3_init(&still);
+	series3_init(&moving);
+	for (uint64_t i = 0; i < 90000; i++) {
+		assert_int_equal(series3_add(&still, i * S, 4711), 0);
+		assert_int_equal(series3_add(&moving, i * S, (double)(i * 7919 % 1013)), 0);
+	}
+	for (int h = 0; h < SERIES_HORIZONS; h++) {
+		assert_int_equal(series_count(&still.h[h]), h ? 300 : 600);
+		assert_true(still.h[h].cap <= 64);
+		bytes += moving.h[h].cap;
+	}
+	assert_true(bytes <= 14000); /* 19,200 as they are */
+	series3_release(&still);
+	series3_release(&moving);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -114,6 +231,8 @@ int main(void)
 		cmocka_unit_test(test_scaling_spans_everything),
 		cmocka_unit_test(test_scaling_with_gaps),
 		cmocka_unit_test(test_three_horizons),
+		cmocka_unit_test(packed_points_are_what_was_added),
+		cmocka_unit_test(standing_still_takes_no_room),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -16,15 +16,12 @@
 
 size_t detect_points(const struct series *s, uint64_t from_ns, double *ret_t, double *ret_v)
 {
-	uint32_t count = series_count(s), from = 0;
+	uint32_t count = series_count(s), i = 0;
 	size_t n = 0;
 
-	if (count > DETECT_POINTS_MAX)
-		from = count - DETECT_POINTS_MAX;
-	for (uint32_t i = from; i < count; i++) {
-		const struct series_point p = series_at(s, i);
-
-		if (p.ts_ns < from_ns)
+	for_each_point(s, p)
+	{
+		if (i++ + DETECT_POINTS_MAX < count || p.ts_ns < from_ns)
 			continue;
 		ret_t[n] = (double)p.ts_ns / (double)NSEC_PER_SEC;
 		ret_v[n++] = p.min;
@@ -172,8 +169,8 @@ bool detect_rate(const struct series *s, double from_s, double to_s, double *ret
 	double third = (to_s - from_s) / 3;
 	size_t n_first = 0, n_last = 0;
 
-	for (uint32_t i = 0; i < series_count(s); i++) {
-		const struct series_point p = series_at(s, i);
+	for_each_point(s, p)
+	{
 		double t = (double)p.ts_ns / (double)NSEC_PER_SEC;
 
 		if (t >= from_s && t <= from_s + third && n_first < DETECT_POINTS_MAX)

@@ -24,13 +24,15 @@ static double allocated_between(const struct snapshot_process *p, double from_s,
 {
 	const struct series *s = &p->alloc_series->h[SERIES_NEAR];
 	double bytes = 0, before = 0;
+	bool is_first = true;
 
-	for (uint32_t i = 0; i < series_count(s); i++) {
-		const struct series_point at = series_at(s, i);
+	for_each_point(s, at)
+	{
 		double t = judging_s(at.ts_ns);
 
-		if (i && before >= from_s && t <= to_s)
+		if (!is_first && before >= from_s && t <= to_s)
 			bytes += at.last * (t - before);
+		is_first = false;
 		before = t;
 	}
 	return bytes;

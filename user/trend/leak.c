@@ -457,8 +457,7 @@ static bool can_have_grown(const struct snapshot_site *s)
 	uint32_t n = series_count(whole);
 	double low = INFINITY;
 
-	for (uint32_t i = 0; i < n; i++)
-		low = fmin(low, series_at(whole, i).min);
+	for_each_point(whole, at) low = fmin(low, at.min);
 	return n && series_at(whole, n - 1).last - low >= survivor_rules.min_growth;
 }
 

@@ -36,9 +36,8 @@ static double heap_moved(const struct judging *j, const struct detect *d)
 	const struct series *s = detect_horizon(j->p->heap_inuse_series);
 	double low = INFINITY, high = 0;
 
-	for (uint32_t i = 0; i < series_count(s); i++) {
-		const struct series_point p = series_at(s, i);
-
+	for_each_point(s, p)
+	{
 		if (judging_s(p.ts_ns) < d->t[0])
 			continue;
 		low = fmin(low, p.min);
@@ -105,9 +104,8 @@ static double held_floor(const struct judging *j)
 	const struct series *s = &j->p->held_series->h[SERIES_NEAR];
 	double from = judging_s(j->p->now_ns) - HELD_FOR_S, low = INFINITY;
 
-	for (uint32_t i = 0; i < series_count(s); i++) {
-		const struct series_point p = series_at(s, i);
-
+	for_each_point(s, p)
+	{
 		if (judging_s(p.ts_ns) >= from)
 			low = fmin(low, p.min);
 	}

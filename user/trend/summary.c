@@ -79,16 +79,18 @@ static double rate_of(const struct series3 *s3)
 {
 	const struct series *s = detect_horizon(s3);
 	uint32_t n = series_count(s), parts = MIN(n, (uint32_t)RATE_PARTS);
+	struct series_iter it = series_begin(s);
 	double means[RATE_PARTS];
 
 	if (n < RATE_POINTS_MIN)
 		return NAN;
 	for (uint32_t i = 0; i < parts; i++) {
 		uint32_t from = n * i / parts, to = n * (i + 1) / parts;
+		struct series_point p;
 
 		means[i] = 0;
-		for (uint32_t k = from; k < to; k++)
-			means[i] += series_at(s, k).last / (to - from);
+		for (uint32_t k = from; k < to && series_next(&it, &p); k++)
+			means[i] += p.last / (to - from);
 	}
 	return stats_median(means, parts);
 }

@@ -16,23 +16,24 @@
 static size_t paired(const struct series *a, const struct series *b, double *x, double *y,
 		     double *ret_span_s)
 {
-	uint32_t k = 0;
-	size_t n = 0;
+	struct series_iter of_b = series_begin(b);
+	struct series_point q;
+	bool has_q = series_next(&of_b, &q);
 	uint64_t begun = 0;
+	size_t n = 0;
 
-	for (uint32_t i = 0; i < series_count(a) && n < DETECT_POINTS_MAX; i++) {
-		uint64_t ts = series_at(a, i).ts_ns;
-
-		while (k < series_count(b) && series_at(b, k).ts_ns < ts)
-			k++;
-		if (k == series_count(b))
+	for_each_point(a, p)
+	{
+		while (has_q && q.ts_ns < p.ts_ns)
+			has_q = series_next(&of_b, &q);
+		if (!has_q || n == DETECT_POINTS_MAX)
 			break;
-		if (series_at(b, k).ts_ns != ts)
+		if (q.ts_ns != p.ts_ns)
 			continue;
-		begun = n ? begun : ts;
-		*ret_span_s = (double)(ts - begun) / (double)NSEC_PER_SEC;
-		x[n] = series_at(a, i).last;
-		y[n++] = series_at(b, k).last;
+		begun = n ? begun : p.ts_ns;
+		*ret_span_s = (double)(p.ts_ns - begun) / (double)NSEC_PER_SEC;
+		x[n] = p.last;
+		y[n++] = q.last;
 	}
 	return n;
 }

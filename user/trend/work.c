@@ -20,20 +20,32 @@
 #define LAGS	 6
 #define LAG_PART 0.3
 
-/* The rate as a step function of time: the latest value at or before t. */
+/* The rate as a step function of time: the latest value at or before t, which only rises. */
 struct steps {
-	const struct series *s;
-	uint32_t at;
+	struct series_iter it;
+	double value; /* of the step that it is on */
+	struct series_point next;
+	bool has_next;
 };
+
+static struct steps steps_of(const struct series *s)
+{
+	struct steps st = { .it = series_begin(s) };
+	struct series_point first = { 0 };
+
+	(void)series_next(&st.it, &first);
+	st.value = first.last;
+	st.has_next = series_next(&st.it, &st.next);
+	return st;
+}
 
 static double step_at(struct steps *st, double t)
 {
-	uint32_t n = series_count(st->s);
-
-	while (st->at + 1 < n &&
-	       (double)series_at(st->s, st->at + 1).ts_ns / (double)NSEC_PER_SEC <= t)
-		st->at++;
-	return series_at(st->s, st->at).last;
+	while (st->has_next && (double)st->next.ts_ns / (double)NSEC_PER_SEC <= t) {
+		st->value = st->next.last;
+		st->has_next = series_next(&st->it, &st->next);
+	}
+	return st->value;
 }
 
 /* Means of both over pieces of equal length; returns how many have points. */
@@ -92,10 +104,11 @@ bool work_take_out(const struct series3 *rate, const double *t, double *v, size_
 		   double *ret_correlation)
 {
 	double w[DETECT_POINTS_MAX], sorted[DETECT_POINTS_MAX];
-	struct steps steps = { .s = detect_horizon(rate) };
+	const struct series *s = detect_horizon(rate);
+	struct steps steps = steps_of(s);
 
 	*ret_correlation = NAN;
-	if (n < PIECES_MIN || n > DETECT_POINTS_MAX || series_count(steps.s) < PIECES_MIN)
+	if (n < PIECES_MIN || n > DETECT_POINTS_MAX || series_count(s) < PIECES_MIN)
 		return false;
 	for (size_t i = 0; i < n; i++)
 		w[i] = step_at(&steps, t[i]);
@@ -127,7 +140,7 @@ static double unexplained_by_rate(const struct series *rate, const double *t, co
 	double w[DETECT_POINTS_MAX], least = 1, span = t[n - 1] - t[0];
 
 	for (unsigned int lag = 0; lag <= LAGS; lag++) {
-		struct steps steps = { .s = rate };
+		struct steps steps = steps_of(rate);
 		double behind = span * LAG_PART * lag / LAGS;
 
 		for (size_t i = 0; i < n; i++)
@@ -141,16 +154,18 @@ static double unexplained_by_sum(const struct series *rate, const double *t, con
 				 size_t n)
 {
 	double sum[DETECT_POINTS_MAX], total = 0, before = 0;
-	uint32_t k = 0;
+	struct series_iter it = series_begin(rate);
+	struct series_point p;
+	bool has_p = series_next(&it, &p), is_first = true;
 
 	for (size_t i = 0; i < n; i++) {
-		for (; k < series_count(rate); k++) {
-			const struct series_point p = series_at(rate, k);
+		for (; has_p; has_p = series_next(&it, &p)) {
 			double at = (double)p.ts_ns / (double)NSEC_PER_SEC;
 
 			if (at > t[i])
 				break;
-			total += k ? p.last * (at - before) : 0;
+			total += is_first ? 0 : p.last * (at - before);
+			is_first = false;
 			before = at;
 		}
 		sum[i] = total;

@@ -17,15 +17,19 @@
 static double growth_per_min(const struct series3 *s3)
 {
 	const struct series *s = s3 ? &s3->h[SERIES_NEAR] : NULL;
-	uint32_t n = s ? series_count(s) : 0, i = n;
+	uint32_t n = s ? series_count(s) : 0;
 
 	if (n < 2)
 		return NAN;
 	const struct series_point last = series_at(s, n - 1);
 	struct series_point first = last;
 
-	while (i > 0 && last.ts_ns - series_at(s, i - 1).ts_ns <= GROWTH_WINDOW_NS)
-		first = series_at(s, --i);
+	for_each_point(s, p)
+	{
+		first = p;
+		if (last.ts_ns - p.ts_ns <= GROWTH_WINDOW_NS)
+			break;
+	}
 	double seconds = (double)(last.ts_ns - first.ts_ns) / 1e9;
 
 	return seconds >= RATE_MIN_S ? (last.last - first.last) / seconds * 60 : NAN;

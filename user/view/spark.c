@@ -29,9 +29,8 @@ static double spread(const struct series *s, uint64_t from_ns, uint64_t to_ns,
 
 	for (int i = 0; i < SPARK_POINTS; i++)
 		columns[i] = (struct column){ NAN, NAN, NAN };
-	for (uint32_t i = 0; i < series_count(s); i++) {
-		const struct series_point p = series_at(s, i);
-
+	for_each_point(s, p)
+	{
 		if (p.ts_ns < from_ns)
 			before = p.last;
 		if (p.ts_ns < from_ns || p.ts_ns > to_ns)
