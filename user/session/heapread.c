@@ -92,6 +92,7 @@ static int tell(struct watch *w, const struct watched *p, struct heapread *r,
 		return err;
 	found.ts_ns = r->begun_ns;
 	model_allocs(w->model, p->pid, &found);
+	heapsum_forget(r->sum);
 	log_debug("pid %d: heap profile of %zu records at %zu sites, %zu left out, in %.1f ms",
 		  p->pid, profile->records.n, found.n, heapsum_left_out(r->sum),
 		  seconds_between(r->begun_ns, clock_now_ns()) * 1e3);

@@ -7,7 +7,8 @@
 #include "base/vec.h"
 #include "view/symbols.h"
 
-#define PLACES_MAX 8192 /* remembered; a power of two */
+#define PLACES_MIN 256 /* addresses remembered; a power of two, as is: */
+#define PLACES_MAX 8192
 #define FRAMES_MAX 16 /* at one pc: what is inlined into it */
 #define PC_BITS	   57
 
@@ -28,8 +29,9 @@ struct node {
 
 struct heapsum {
 	struct heapsum_source src;
-	uint64_t places[PLACES_MAX]; /* pc, and its part above it; 0: empty */
-	struct model_alloc_site sites[HEAPSUM_SITES_MAX];
+	uint64_t *places; /* owned: pc, and its part above it; 0: empty */
+	size_t max_places, n_places;
+	struct model_alloc_site *sites; /* owned: of the last profile */
 	size_t lookups, left_out;
 };
 
@@ -40,12 +42,28 @@ int heapsum_new(const struct heapsum_source *src, struct heapsum **ret)
 	if (!s)
 		return -ENOMEM;
 	s->src = *src;
+	s->max_places = PLACES_MIN;
+	s->places = calloc(s->max_places, sizeof(*s->places));
+	if (!s->places) {
+		free(s);
+		return -ENOMEM;
+	}
 	*ret = s;
 	return 0;
 }
 
+void heapsum_forget(struct heapsum *s)
+{
+	free(s->sites);
+	s->sites = NULL;
+}
+
 void heapsum_free(struct heapsum *s)
 {
+	if (!s)
+		return;
+	heapsum_forget(s);
+	free(s->places);
 	free(s);
 }
 
@@ -73,18 +91,54 @@ static enum part look_up(const struct heapsum *s, uint64_t pc)
 	return part;
 }
 
+static uint64_t pc_of(uint64_t place)
+{
+	return place & ((UINT64_C(1) << PC_BITS) - 1);
+}
+
+/* Where it is remembered, in place of another if need be. */
+static uint64_t *place_of(const struct heapsum *s, uint64_t pc)
+{
+	return &s->places[(pc ^ pc >> 13) % s->max_places];
+}
+
+/* Twice as many, when half of them are taken; if there is no memory for it they do. */
+static void places_grow(struct heapsum *s)
+{
+	struct heapsum grown = *s;
+
+	if (s->n_places < s->max_places / 2 || s->max_places >= PLACES_MAX)
+		return;
+	grown.max_places *= 2;
+	grown.n_places = 0;
+	grown.places = calloc(grown.max_places, sizeof(*grown.places));
+	if (!grown.places)
+		return;
+	for (size_t i = 0; i < s->max_places; i++) {
+		uint64_t *to = place_of(&grown, pc_of(s->places[i]));
+
+		grown.n_places += s->places[i] && !*to;
+		*to = s->places[i] ? s->places[i] : *to;
+	}
+	free(s->places);
+	*s = grown;
+}
+
 /* False: too many have been looked up. */
 static bool part_at(struct heapsum *s, uint64_t pc, enum part *ret)
 {
-	uint64_t *place = &s->places[(pc ^ pc >> 13) % PLACES_MAX];
+	uint64_t *place = place_of(s, pc);
 
 	if (pc >> PC_BITS) {
 		*ret = PART_UNKNOWN;
 		return true;
 	}
-	if (!*place || (*place & ((UINT64_C(1) << PC_BITS) - 1)) != pc) {
+	if (!*place || pc_of(*place) != pc) {
 		if (s->lookups++ >= HEAPSUM_LOOKUPS_MAX)
 			return false;
+		places_grow(s);
+		place = place_of(s, pc);
+		s->n_places += !*place;
 		*place = pc | (uint64_t)look_up(s, pc) << PC_BITS;
 	}
 	*ret = (enum part)(*place >> PC_BITS);
@@ -180,13 +234,15 @@ static int by_bytes(const struct node *a, const struct node *b)
 /* Keeps the largest, and frees them all. */
 static size_t finish(struct heapsum *s, struct node *nodes)
 {
+	size_t kept = 0, max = MIN(HASH_COUNT(nodes), (unsigned int)HEAPSUM_SITES_MAX);
 	struct node *n, *next;
-	size_t kept = 0;
 
+	heapsum_forget(s);
+	s->sites = calloc(max + 1, sizeof(*s->sites));
 	if (HASH_COUNT(nodes) > HEAPSUM_SITES_MAX)
 		HASH_SORT(nodes, by_bytes);
 	HASH_ITER (hh, nodes, n, next) {
-		if (kept < HEAPSUM_SITES_MAX)
+		if (s->sites && kept < max)
 			s->sites[kept++] = n->site;
 		HASH_DEL(nodes, n);
 		free(n);
@@ -204,6 +260,8 @@ int heapsum_make(struct heapsum *s, const struct heap_profile *p, struct model_a
 	for (size_t i = 0; !err && i < p->records.n; i++)
 		err = add_record(s, p, &p->records.items[i], &nodes);
 	n = finish(s, nodes);
+	if (!err && !s->sites)
+		err = -ENOMEM;
 	if (err)
 		return err;
 	*ret = (struct model_allocs){ .rate = p->rate, .sites = s->sites, .n = n };

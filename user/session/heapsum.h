@@ -34,6 +34,9 @@ void heapsum_free(struct heapsum *s); /* NULL is fine */
 int heapsum_make(struct heapsum *s, const struct heap_profile *p,
 		 struct model_allocs *ret) _must_check_;
 
+/* Gives up what the last call handed over. */
+void heapsum_forget(struct heapsum *s);
+
 /* Records that the last call left out at the limit. */
 size_t heapsum_left_out(const struct heapsum *s);
 

@@ -9,6 +9,7 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/vec.h"
 #include "trend/judging.h"
 
 /* Two looks so far apart confirm each other. */
@@ -54,8 +55,7 @@ struct memory {
 	struct memory_key {
 		uint64_t pid, start_ns;
 	} key;
-	struct item items[ITEMS_MAX];
-	size_t n;
+	VEC(struct item) items; /* mostly none */
 	uint32_t round; /* the look that it was last in */
 	UT_hash_handle hh;
 };
@@ -83,6 +83,7 @@ int judge_new(struct judge **ret)
 static void forget(struct judge *j, struct memory *m)
 {
 	HASH_DEL(j->memories, m);
+	vec_release(&m->items);
 	free(m);
 }
 
@@ -113,9 +114,9 @@ static uint64_t gopc_of(const struct finding *f)
 
 static struct item *find_item(struct memory *m, enum verdict_kind kind, uint64_t gopc)
 {
-	for (size_t i = 0; m && i < m->n; i++)
-		if (m->items[i].finding.kind == kind && m->items[i].gopc == gopc)
-			return &m->items[i];
+	for (size_t i = 0; m && i < m->items.n; i++)
+		if (m->items.items[i].finding.kind == kind && m->items.items[i].gopc == gopc)
+			return &m->items.items[i];
 	return NULL;
 }
 
@@ -197,10 +198,10 @@ static void item_add(struct memory *m, const struct finding *f, uint64_t now_ns)
 {
 	struct item *it = find_item(m, f->kind, gopc_of(f));
 
-	if (!it && m->n == ITEMS_MAX)
-		return;
 	if (!it) {
-		it = &m->items[m->n++];
+		if (m->items.n == ITEMS_MAX || vec_reserve(&m->items))
+			return;
+		it = &m->items.items[m->items.n++];
 		*it = (struct item){ .gopc = gopc_of(f), .found_ns = now_ns };
 	}
 	item_seen(it, f, now_ns);
@@ -260,17 +261,17 @@ static void look_at(struct memory *m, const struct snapshot_process *p, const st
 	for (size_t i = 0; i < v->n_findings; i++)
 		if (is_remembered(v->findings[i].kind))
 			item_add(m, &v->findings[i], p->now_ns);
-	for (size_t i = 0; i < m->n; i++) {
-		struct item *it = &m->items[i];
+	for (size_t i = 0; i < m->items.n; i++) {
+		struct item *it = &m->items.items[i];
 
 		/* It was taken for a leak, and what was seen since tells that it is none. */
 		if (is_cleared(it, v))
 			continue;
 		follow_level(it, level_now(p, it), p);
 		if (it->seen_ns == p->now_ns || item_unseen(it, p))
-			m->items[kept++] = *it;
+			m->items.items[kept++] = *it;
 	}
-	m->n = kept;
+	m->items.n = kept;
 }
 
 static int remember(struct judge *j, const struct snapshot_process *p, struct memory **ret)
@@ -412,9 +413,9 @@ void judge_verdict(const struct judge *j, const struct snapshot_process *p, stru
 
 	verdict_of(p, ret);
 	mark_findings(m, p, ret);
-	for (size_t i = 0; m && i < m->n; i++)
-		if (!in_verdict(ret, &m->items[i]))
-			add_old(ret, p, &m->items[i]);
+	for (size_t i = 0; m && i < m->items.n; i++)
+		if (!in_verdict(ret, &m->items.items[i]))
+			add_old(ret, p, &m->items.items[i]);
 	verdict_sort(ret);
 	if (ret->n_findings)
 		conclude(ret, seconds_between(p->start_ns, p->now_ns));
