@@ -42,6 +42,7 @@ LDFLAGS += -static
 else
 LIB_LIBS := $(shell $(PKG_CONFIG) --libs $(LIBS) 2>/dev/null)
 endif
+LIB_LIBS += -pthread
 
 OPT := $(if $(filter 1,$(DEBUG)),-O0,-O2)
 CFLAGS ?= $(OPT) -g

@@ -223,17 +223,30 @@ int attach_rehearse(struct probe *p)
 {
 	static const char self[] = "/proc/self/exe";
 	struct cgo_place place = { .cookie = WIRE_HOOK_BIRTH };
-	_cleanup_close_ int multi = -1;
-	struct bpf_link *single = NULL;
+	struct probe_link **l = &p->trials[TRIAL_LINKS];
 	int err = trial_place(&place.file_off);
 
 	if (err)
 		return err;
-	if (p->features.uprobe_multi)
-		return multi_attach(p->skel->progs.hook_any, &place, 1, self, 0, &multi);
-	err = single_attach(p->skel->progs.hook_birth, self, place.file_off, 0, &single);
-	bpf_link__destroy(single);
-	return err;
+	if (!*l)
+		*l = link_new(1);
+	if (!*l)
+		return -ENOMEM;
+	if (!p->features.uprobe_multi)
+		return single_attach(p->skel->progs.hook_birth, self, place.file_off, 0,
+				     &(*l)->single[0]);
+	return multi_attach(p->skel->progs.hook_any, &place, 1, self, 0, &(*l)->multi);
+}
+
+struct probe_link *attach_adopt(int fd)
+{
+	struct probe_link *l = link_new(1);
+
+	if (l)
+		l->multi = fd;
+	else
+		close(fd);
+	return l;
 }
 
 void probe_detach(struct probe_link *l)

@@ -24,7 +24,11 @@ int attach_places(struct probe *p, struct bpf_program *prog, const struct cgo_pl
 		  size_t n, const char *path, pid_t pid, struct probe_link **ret,
 		  struct probe_error *ret_error) _must_check_;
 
-/* Attaches to a place in our own executable that is never come by, and detaches. */
+/* Attaches, once, to a place in our own executable that is never come by. */
 int attach_rehearse(struct probe *p) _must_check_;
+
+/* A link of which fd, which it takes over, is all that there is; NULL: closed for want of memory.
+ */
+struct probe_link *attach_adopt(int fd);
 
 #endif

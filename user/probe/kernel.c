@@ -92,9 +92,19 @@ static void check_maps(struct findings *f)
 		  "reads the counters without system calls", "nothing works: needs Linux 5.5");
 }
 
+static int try_multi(bool *ret_pid)
+{
+	int links[TRIAL_LINKS], err = trial_multi(ret_pid, links);
+
+	for (size_t i = 0; i < TRIAL_LINKS; i++)
+		if (links[i] >= 0)
+			close(links[i]);
+	return err;
+}
+
 static void check_uprobes(struct findings *f)
 {
-	f->multi_err = f->load_err ? 0 : trial_multi(&f->multi_pid);
+	f->multi_err = f->load_err ? 0 : try_multi(&f->multi_pid);
 	f->uprobe_err = f->load_err ? 0 : trial_uprobe();
 	check_add_tried(
 		f, "uprobe.multi", f->multi_err, false,

@@ -8,19 +8,26 @@
 
 #include "gotide.skel.h"
 #include "probe/counts.h"
+#include "probe/detach.h"
 #include "probe/probe.h"
 #include "probe/slots.h"
+#include "probe/trial.h"
 
 struct probe {
 	struct gotide_bpf *skel; /* owned */
 	struct probe_features features;
 	struct slots *slots; /* owned */
+	uint64_t reaped_ns; /* when those of processes that are gone were last emptied */
 	struct wire_state *states; /* mapped from the kernel, max_targets of them */
 	size_t states_bytes;
 	struct wire_span_state *span_states; /* likewise; NULL unless use_spans */
 	size_t span_states_bytes;
 	struct wire_cgo_state *cgo_states; /* likewise; NULL unless use_cgo */
 	size_t cgo_states_bytes;
+	struct detacher detacher;
+	/* To our own executable, of trials.  They are taken out at the end, since that takes long.
+	 */
+	struct probe_link *trials[TRIAL_LINKS + 1];
 	int stats_fd; /* makes the kernel count runs; -1: not; owned */
 };
 

@@ -28,10 +28,12 @@
 #define RING_BYTES_DEFAULT  (4U << 20)
 #define RING_BYTES_MAX	    (1U << 30)
 
-/* Slots that may wait to be emptied before a removal does it. */
-#define STALE_MAX 64
-/* No program runs this long; for kernels on which we cannot wait for them properly. */
-#define STALE_SURELY_NS NSEC_PER_SEC
+/*
+ * Slots are emptied when no program that knew of them can still run, and together, since it takes a
+ * pass over the maps: so long after they were given up, and so often.
+ */
+#define STALE_SURELY_NS (10 * NSEC_PER_SEC)
+#define STALE_PASS_NS	(5 * NSEC_PER_SEC)
 
 /*
  * libbpf hands its messages to one function for the whole process and gives it no argument, so
@@ -299,6 +301,16 @@ static int programs_load(struct gotide_bpf *skel, struct probe_error *ret_error)
 	return err;
 }
 
+static bool try_multi(struct probe *p)
+{
+	int links[TRIAL_LINKS], err = trial_multi(&p->features.multi_pid, links);
+
+	for (size_t i = 0; i < TRIAL_LINKS; i++)
+		if (links[i] >= 0)
+			p->trials[i] = attach_adopt(links[i]);
+	return !err;
+}
+
 int probe_open(const struct probe_opts *opts, struct probe **ret, struct probe_error *ret_error)
 {
 	_cleanup_(probe_cleanup) struct probe *p = calloc(1, sizeof(*p));
@@ -308,6 +320,7 @@ int probe_open(const struct probe_opts *opts, struct probe **ret, struct probe_e
 	if (!p)
 		return -ENOMEM;
 	p->stats_fd = -1;
+	detacher_init(&p->detacher);
 	libbpf_set_print(libbpf_say);
 	probe_forget_warning();
 	err = opts_check(opts, &o);
@@ -319,7 +332,7 @@ int probe_open(const struct probe_opts *opts, struct probe **ret, struct probe_e
 	err = slots_new(o.max_targets, &p->slots);
 	if (err)
 		return err;
-	p->features.uprobe_multi = !o.force_single && !trial_multi(&p->features.multi_pid);
+	p->features.uprobe_multi = !o.force_single && try_multi(p);
 	p->skel = gotide_bpf__open();
 	if (!p->skel)
 		return open_failed(-errno, "cannot open the programs", ret_error);
@@ -340,6 +353,9 @@ void probe_close(struct probe *p)
 {
 	if (!p)
 		return;
+	for (size_t i = 0; i < ARRAY_SIZE(p->trials); i++)
+		detacher_take(&p->detacher, p->trials[i]);
+	detacher_release(&p->detacher);
 	if (p->states)
 		munmap(p->states, p->states_bytes);
 	if (p->span_states)
@@ -373,6 +389,11 @@ int probe_attach(struct probe *p, const struct gobin *b, const char *exe_path, p
 		return -ENOENT;
 	}
 	return attach_plan(p, &plan, exe_path, pid, ret, ret_hooks, ret_error);
+}
+
+void probe_detach_later(struct probe *p, struct probe_link *l)
+{
+	detacher_take(&p->detacher, l);
 }
 
 /* ---- slots, and what the kernel keeps under them ---- */
@@ -429,23 +450,42 @@ static int stale_reap_spans(const struct probe *p, struct reap *r)
 
 /*
  * Empties the slots of processes that are gone.  Programs that were running when the target was
- * deleted may still hold pointers to its entries, and the kernel reuses an entry at once: so wait
- * until all of them have ended (membarrier waits for an RCU grace period; not available with
- * nohz_full, where age has to do).
+ * deleted may still hold pointers to its entries, and the kernel reuses an entry at once: hence
+ * only those that were given up before before_ns.
  */
-static void stale_reap(struct probe *p)
+static void stale_reap(struct probe *p, uint64_t before_ns)
 {
-	struct reap r = { .slots = p->slots, .before_ns = clock_now_ns() };
+	struct reap r = { .slots = p->slots, .before_ns = before_ns };
 	struct counts_map sites = sites_map(p), parks = parks_map(p);
 
-	if (!slots_stale(p->slots))
-		return;
-	if (syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0))
-		r.before_ns -= STALE_SURELY_NS;
 	/* What cannot be emptied now stays stale, and is tried again. */
 	if (!counts_delete(&sites, key_is_stale, &r) && !counts_delete(&parks, key_is_stale, &r) &&
 	    !stale_reap_spans(p, &r))
 		slots_reuse(p->slots, r.before_ns);
+}
+
+void probe_reap(struct probe *p)
+{
+	uint64_t now_ns = clock_now_ns();
+
+	if (!slots_stale(p->slots) || now_ns < p->reaped_ns + STALE_PASS_NS)
+		return;
+	p->reaped_ns = now_ns;
+	stale_reap(p, now_ns - STALE_SURELY_NS);
+}
+
+/*
+ * All slots are taken: waits for those programs, which takes some 20 ms (not possible with
+ * nohz_full, where age has to do).
+ */
+static void stale_reap_now(struct probe *p)
+{
+	uint64_t now_ns = clock_now_ns();
+
+	if (syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0))
+		now_ns -= STALE_SURELY_NS;
+	if (slots_stale(p->slots))
+		stale_reap(p, now_ns);
 }
 
 static void state_reset(struct wire_state *st)
@@ -472,7 +512,7 @@ static int target_add(struct probe *p, pid_t pid, const struct gobin *b, uint32_
 		return err;
 	err = slots_take(p->slots, pid, &t.slot);
 	if (err == -ENOSPC) {
-		stale_reap(p);
+		stale_reap_now(p);
 		err = slots_take(p->slots, pid, &t.slot);
 	}
 	if (err)
@@ -521,8 +561,6 @@ void probe_target_remove(struct probe *p, pid_t pid)
 		return;
 	probe_target_stop(p, pid);
 	slots_drop(p->slots, pid, clock_now_ns());
-	if (slots_stale(p->slots) >= STALE_MAX)
-		stale_reap(p);
 }
 
 bool probe_target_is_counted(const struct probe *p, pid_t pid)
@@ -578,7 +616,6 @@ int probe_sites(struct probe *p, probe_site_fn *fn, void *arg)
 	struct site_pass pass = { .slots = p->slots, .fn = fn, .arg = arg };
 	struct counts_map m = sites_map(p);
 
-	stale_reap(p);
 	return counts_each(&m, site_deliver, &pass);
 }
 

@@ -59,7 +59,10 @@ struct probe_link;
 int probe_attach(struct probe *p, const struct gobin *b, const char *exe_path, pid_t pid,
 		 uint32_t mask, struct probe_link **ret, uint32_t *ret_hooks,
 		 struct probe_error *ret_error) _must_check_;
-void probe_detach(struct probe_link *l); /* NULL is fine */
+/* Blocks for 40 ms, and for seconds on a machine that is very busy.  NULL is fine. */
+void probe_detach(struct probe_link *l);
+/* The same in the background; probe_close() waits for all that is under way. */
+void probe_detach_later(struct probe *p, struct probe_link *l);
 
 /*
  * Starts counting a process under a fresh, zeroed slot, with no budget yet.  -ENOSPC: max_targets
@@ -80,8 +83,10 @@ void probe_target_stop(struct probe *p, pid_t pid);
  * counters are at rest and the ring holds all that will come.
  */
 void probe_settle(void);
-/* Stops counting it and frees its slot, its sites and its parks. */
+/* Stops counting it and gives up its slot, its sites and its parks ... */
 void probe_target_remove(struct probe *p, pid_t pid);
+/* ... which are emptied some seconds later by this: to be called now and then. */
+void probe_reap(struct probe *p);
 
 /* Whether it is still counted: not after an exec or its end, even if that record was lost. */
 bool probe_target_is_counted(const struct probe *p, pid_t pid);

@@ -217,10 +217,11 @@ static int multi_link(int prog, pid_t pid)
 	return bpf_link_create(prog, 0, BPF_TRACE_UPROBE_MULTI, &opts);
 }
 
-/* How many of a forked process's two threads a link with its pid sees. */
-static int multi_pid_hits(int prog, int counter, uint64_t *ret)
+/* How many hits of a forked process's two threads are counted with a link for its pid. */
+static int multi_pid_hits(int prog, int counter, uint64_t *ret, int *ret_link)
 {
-	_cleanup_close_ int link = -1, go_read = -1, go_write = -1;
+	_cleanup_close_ int go_read = -1, go_write = -1;
+	int link;
 	uint64_t before = counter_read(counter);
 	int fds[2], status;
 	pid_t pid;
@@ -239,16 +240,19 @@ static int multi_pid_hits(int prog, int counter, uint64_t *ret)
 		;
 	if (link < 0)
 		return link;
+	*ret_link = link;
 	*ret = counter_read(counter) - before;
 	return 0;
 }
 
-int trial_multi(bool *ret_pid)
+int trial_multi(bool *ret_pid, int ret_links[static TRIAL_LINKS])
 {
 	_cleanup_close_ int counter = counter_create();
 	_cleanup_close_ int prog = -1, link = -1;
 	uint64_t hits = 0;
 
+	for (size_t i = 0; i < TRIAL_LINKS; i++)
+		ret_links[i] = -1;
 	if (counter < 0)
 		return counter;
 	prog = counting_prog_load(counter, BPF_TRACE_UPROBE_MULTI);
@@ -257,11 +261,12 @@ int trial_multi(bool *ret_pid)
 	link = multi_link(prog, 0);
 	if (link < 0)
 		return link;
+	ret_links[0] = TAKE_FD(link);
 	trial_hit();
-	close(TAKE_FD(link));
 	if (!counter_read(counter))
 		return -ENODATA;
-	*ret_pid = !multi_pid_hits(prog, counter, &hits) && hits == 2;
+	/* Each of the two hits is seen by the link for all, too. */
+	*ret_pid = !multi_pid_hits(prog, counter, &hits, &ret_links[1]) && hits == 4;
 	return 0;
 }
 

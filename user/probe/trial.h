@@ -16,9 +16,11 @@ int trial_mmapable(void);
 int trial_uprobe(void); /* a uprobe as a perf event: attached, hit once, counted */
 /*
  * The same through a uprobe.multi link.  *ret_pid: its pid filter sees all threads of a process
- * (until Linux 6.9 it was a filter by thread).
+ * (until Linux 6.9 it was a filter by thread).  The links that it took are left to the caller,
+ * since closing one blocks for long: -1, or a descriptor to be closed, whatever is returned.
  */
-int trial_multi(bool *ret_pid);
+#define TRIAL_LINKS 2
+int trial_multi(bool *ret_pid, int ret_links[static TRIAL_LINKS]);
 /*
  * Offset in our executable of a place of our own, /proc/self/exe, which none but the trials come
  * by.

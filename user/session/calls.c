@@ -99,11 +99,14 @@ static const int plain[] = {
 	SCMP_SYS(sched_yield),
 	SCMP_SYS(exit),
 	SCMP_SYS(exit_group),
+	/* a thread that takes probes out (probe/detach) */
+	SCMP_SYS(set_robust_list),
+	SCMP_SYS(rseq),
 };
 
 /* Calls of children at work (session/aside), and what ends them. */
 static const int children[] = {
-	SCMP_SYS(pipe2),       SCMP_SYS(wait4), SCMP_SYS(set_robust_list), SCMP_SYS(getpriority),
+	SCMP_SYS(pipe2),       SCMP_SYS(wait4), SCMP_SYS(getpriority),
 	SCMP_SYS(setpriority), SCMP_SYS(alarm), SCMP_SYS(setitimer),
 };
 
@@ -138,6 +141,8 @@ static const struct rule rules[] = {
 	/* how much there is to read, and whether it is a terminal */
 	{ SCMP_SYS(ioctl), 1, INT_BITS, FIONREAD },
 	{ SCMP_SYS(ioctl), 1, INT_BITS, TCGETS },
+	/* threads */
+	{ SCMP_SYS(clone), 0, CLONE_SPACES | CLONE_THREAD, CLONE_THREAD },
 	/* limits are asked for, not set */
 	{ SCMP_SYS(prlimit64), 2, UINT64_MAX, 0 },
 };
