@@ -2,6 +2,7 @@
 #include "session.h"
 
 #include <inttypes.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -39,6 +40,15 @@
 
 /* With all processes watched, one that has exited is shown for this long and then forgotten. */
 #define SESSION_GONE_TICKS 5
+
+/* With all processes watched, the births and deaths that all of them together may stream. */
+#define SESSION_RECORDS_PER_S 4000
+
+/* ... and the ring for them: five seconds' worth.  It counts twice in our own memory. */
+#define SESSION_RING_BYTES (1U << 20)
+
+/* What is as large is given back to the kernel when it is freed: pages of executables above all. */
+#define SESSION_LARGE_BYTES (64 << 10)
 
 struct session {
 	const struct session_opts *opts;
@@ -172,7 +182,17 @@ static void on_exec(struct session *s, pid_t pid, uint64_t ts_ns)
 		return;
 	if (p)
 		watch_remove(&s->watch, p);
-	if (was_watched || is_wanted(s, pid))
+	if (!was_watched && !is_wanted(s, pid))
+		return;
+	if (s->opts->whom != SESSION_ALL || !watch_put_off(&s->watch, pid))
+		add_process(s, pid);
+}
+
+static void add_newcomers(struct session *s)
+{
+	pid_t pid;
+
+	while ((pid = watch_newcomer(&s->watch, clock_now_ns())))
 		add_process(s, pid);
 }
 
@@ -248,6 +268,7 @@ static void on_poll(void *arg)
 	struct session *s = arg;
 
 	on_ring(s);
+	add_newcomers(s);
 	tally_turn(&s->watch, clock_now_ns());
 	on_ring(s);
 	heapread_turn(&s->watch, clock_now_ns());
@@ -452,6 +473,7 @@ static int open_probe(struct session *s)
 {
 	struct probe_opts opts = {
 		.max_sites = max_sites(),
+		.ring_bytes = s->opts->whom == SESSION_ALL ? SESSION_RING_BYTES : 0,
 		.use_rss = true,
 		.use_exec = true,
 		.force_single = getenv("GOTIDE_NO_UPROBE_MULTI") != NULL,
@@ -483,6 +505,12 @@ static double census_interval(const struct session *s)
 	return interval_s < 0 ? 0 : interval_s > 0 ? interval_s : TALLY_INTERVAL_S;
 }
 
+/* Who watches a whole machine is not to take more of it the more processes there are. */
+static uint32_t records_per_s(const struct session *s)
+{
+	return s->opts->whom == SESSION_ALL ? SESSION_RECORDS_PER_S : 0;
+}
+
 static int start_watch(struct session *s)
 {
 	_cleanup_(cleanup_asked) asked_vec asked = { 0 };
@@ -507,6 +535,7 @@ static int start_watch(struct session *s)
 						    .is_shared = needs_shared_links(s, asked.n),
 						    .watch_parks = s->opts->watch_parks,
 						    .census_interval_s = census_interval(s),
+						    .records_per_s = records_per_s(s),
 					    });
 	if (err)
 		return err;
@@ -637,6 +666,14 @@ static void teardown(struct session *s)
 	loop_free(s->loop);
 }
 
+static void keep_memory_small(void)
+{
+#ifdef __GLIBC__
+	mallopt(M_MMAP_THRESHOLD, SESSION_LARGE_BYTES);
+	mallopt(M_ARENA_MAX, 1); /* threads here only wait for the kernel */
+#endif
+}
+
 int session_run(const struct session_opts *opts)
 {
 	struct session s = {
@@ -645,6 +682,7 @@ int session_run(const struct session_opts *opts)
 	};
 	int err;
 
+	keep_memory_small();
 	spawn_init(&s.spawn);
 	err = loop_new(&s.loop);
 	if (!err)

@@ -145,3 +145,25 @@ int gobin_cache_open(struct gobin_cache *c, int fd, struct gobin **ret,
 	cache_shrink(c);
 	return err;
 }
+
+int gobin_cache_peek(const struct gobin_cache *c, int fd, enum gobin_reason *ret)
+{
+	struct file_id id = { 0 };
+	const struct entry *e = NULL;
+	int err = file_id(fd, &id);
+
+	if (err)
+		return err;
+	HASH_FIND(hh, c->entries, &id, sizeof(id), e);
+	if (!e)
+		return -ENOENT;
+	*ret = e->reason;
+	return 0;
+}
+
+void gobin_cache_trim(struct gobin_cache *c)
+{
+	for (struct entry *e = c->entries; e; e = e->hh.next)
+		if (e->bin)
+			gobin_trim(e->bin);
+}

@@ -111,5 +111,9 @@ void gobin_cache_free(struct gobin_cache *c);
  */
 int gobin_cache_open(struct gobin_cache *c, int fd, struct gobin **ret,
 		     enum gobin_reason *ret_reason) _must_check_;
+/* What it would say without reading the file; -ENOENT: that is not known yet. */
+int gobin_cache_peek(const struct gobin_cache *c, int fd, enum gobin_reason *ret) _must_check_;
+/* gobin_trim() of all of them. */
+void gobin_cache_trim(struct gobin_cache *c);
 
 #endif

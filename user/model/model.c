@@ -12,6 +12,7 @@
 
 struct model {
 	struct process *processes; /* by pid */
+	struct process *last; /* found: records come in runs; NULL: none */
 	uint32_t max_sites;
 	const struct fact_listener *listener; /* borrowed */
 	uint64_t refused; /* facts dropped for want of memory */
@@ -44,9 +45,13 @@ void model_free(struct model *m)
 
 static struct process *process_find(struct model *m, pid_t pid)
 {
-	struct process *p = NULL;
+	struct process *p = m->last;
 
+	if (p && p->pid == pid)
+		return p;
 	HASH_FIND(hh, m->processes, &pid, sizeof(pid), p);
+	if (p)
+		m->last = p;
 	return p;
 }
 
@@ -119,6 +124,7 @@ void model_process_remove(struct model *m, pid_t pid)
 	tell(m, &(struct fact){ .kind = FACT_REMOVED, .pid = pid });
 	add_gone(&m->gone, p);
 	HASH_DEL(m->processes, p);
+	m->last = NULL;
 	process_free(p);
 }
 

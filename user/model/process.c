@@ -145,9 +145,13 @@ void process_free(struct process *p)
 
 static struct site *site_find(struct process *p, uint64_t gopc)
 {
-	struct site *s = NULL;
+	struct site *s = p->last_site;
 
+	if (s && s->gopc == gopc)
+		return s;
 	HASH_FIND(hh, p->sites, &gopc, sizeof(gopc), s);
+	if (s)
+		p->last_site = s;
 	return s;
 }
 
@@ -261,7 +265,7 @@ static int site_replace_smallest(struct process *p, uint64_t live)
 	/* Its counters of this sample were its own, if they have come: now they are the rest's. */
 	if (s->round == p->counts_round)
 		site_fold(p, s->born, s->died);
-	p->smallest = NULL;
+	p->smallest = p->last_site = NULL;
 	HASH_DEL(p->sites, s);
 	site_free(s);
 	return 0;
@@ -456,7 +460,7 @@ static void account_taken(struct process *p, const struct account *a)
 {
 	if (!p->has_account)
 		p->first_account = *a;
-	p->has_account = p->has_new_account = true;
+	p->has_account = p->has_new_account = p->has_new_alloc = true;
 	p->account = *a;
 }
 
@@ -493,8 +497,10 @@ void process_reading(struct process *p, const struct model_reading *r)
 		p->sockets = *r->sockets;
 		p->has_sockets = true;
 	}
-	if (r->io)
+	if (r->io) {
 		p->io_bytes = r->io->read_bytes + r->io->written_bytes;
+		p->has_new_io = true;
+	}
 	if (r->mem_total_bytes > 0) {
 		p->mem_total_bytes = r->mem_total_bytes;
 		p->mem_available_bytes = r->mem_available_bytes;
@@ -664,8 +670,9 @@ static int tick_io(struct process *p, uint64_t now_ns)
 	double dt = seconds_between(p->io_ns, now_ns);
 	int64_t before = p->tick_io_bytes;
 
-	if (p->io_bytes < 0 || (before >= 0 && dt <= 0))
+	if (!p->has_new_io || p->io_bytes < 0 || (before >= 0 && dt <= 0))
 		return 0;
+	p->has_new_io = false;
 	p->tick_io_bytes = p->io_bytes;
 	p->io_ns = now_ns;
 	if (before < 0 || p->io_bytes < before)
@@ -678,8 +685,9 @@ static int tick_alloc(struct process *p, uint64_t now_ns)
 	int64_t now = p->account.total_alloc_bytes, before = p->tick_alloc_bytes;
 	double dt = seconds_between(p->account_ns, now_ns);
 
-	if (now < 0 || (before >= 0 && dt <= 0))
+	if (!p->has_new_alloc || now < 0 || (before >= 0 && dt <= 0))
 		return 0;
+	p->has_new_alloc = false;
 	p->tick_alloc_bytes = now;
 	p->account_ns = now_ns;
 	if (before < 0 || now < before)

@@ -28,6 +28,7 @@ struct process {
 	const struct fact_listener *listener; /* borrowed; NULL: nobody listens */
 
 	struct site *sites; /* by gopc */
+	struct site *last_site; /* found: records come in runs; NULL: none */
 	struct site *other; /* the rest, folded; NULL: none yet */
 	struct site *smallest; /* when the table is full: what a bigger newcomer may replace */
 	uint32_t max_sites, counts_round; /* the latter numbers the samples of counters */
@@ -61,6 +62,8 @@ struct process {
 	struct memory_readings readings;
 	bool has_new_rollup; /* since the last tick */
 	bool has_account, has_new_account; /* the latter since the last tick */
+	bool has_new_alloc,
+		has_new_io; /* since the rates were last told: they are of the time since */
 	uint64_t account_ns; /* tick at which total_alloc was last compared */
 	int64_t tick_alloc_bytes, tick_gc_cycles; /* as of the last tick, -1 unknown */
 	int64_t rss_bytes[WIRE_RSS_MAX];

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "session/sample.h"
 
+#include <malloc.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -12,6 +13,15 @@
 
 /* What counting descriptors and reading the cgroup cost is spread: every so many ticks. */
 #define SAMPLE_SLOW_TICKS 5
+
+/*
+ * A process of which the kernel's counters and the runtime's account have stood still for so many
+ * ticks is read every so many only, until they move.  What was dear to read is not read again as
+ * long as they stand still, but for once in so many ticks.
+ */
+#define QUIET_AFTER 5
+#define QUIET_TICKS 5
+#define QUIET_AGAIN 60
 
 /*
  * A walk over all pages of a process comes at its first reading, every so many ticks, and at the
@@ -32,12 +42,21 @@
 #define SAMPLE_SOCKETS_TICKS 30
 #define SAMPLE_SOCKETS_MIN   16
 #define SAMPLE_WALK_PART     200
-/* All processes' together, in one sample and in the last: the others come next time. */
+/*
+ * All walks together, in one sample and in the last: the others come next time.  And in the long
+ * run a 500th of the time: of a hundred processes each has its walk over pages every 12 seconds.
+ */
 #define SAMPLE_WALKS_NS	     (50 * NSEC_PER_MSEC)
 #define SAMPLE_WALKS_LAST_NS (2 * NSEC_PER_SEC)
+#define SAMPLE_WALKS_PART    500
 
 /* Lifecycle records that one process may stream per second; beyond, goroutines are sampled. */
 #define SAMPLE_RECORDS_PER_S 20000
+#define RECORDS_PER_BIRTH    2 /* the other is that of its end */
+#define SHARE_ROUNDS	     8
+
+/* What starting up took, and what is free since, goes back to the kernel. */
+#define SAMPLE_TRIM_TICKS 60
 
 /* A tick that comes late must not starve the stream. */
 #define SAMPLE_BURST 2
@@ -48,6 +67,18 @@
 #define CGROUP_TEXT_MAX 4096
 
 /* ---- the kernel's counters ---- */
+
+static uint64_t hits_of(const struct wire_state *s, enum wire_hook h)
+{
+	return s->streamed[h] + s->sampled_out[h] + s->lost[h] + s->bad[h];
+}
+
+/* Those that change the counters of its sites. */
+static uint64_t site_hits(const struct wire_state *s)
+{
+	return hits_of(s, WIRE_HOOK_BIRTH) + hits_of(s, WIRE_HOOK_DEATH) +
+	       hits_of(s, WIRE_HOOK_PARK) + hits_of(s, WIRE_HOOK_READY);
+}
 
 static void feed_site(pid_t pid, uint64_t gopc, const struct wire_site *s, void *arg)
 {
@@ -62,6 +93,12 @@ static void feed_park(pid_t pid, uint64_t gopc, uint32_t reason, const struct wi
 
 int sample_counters(struct watch *w)
 {
+	/* Before the sites: a hit is counted there first. */
+	for (struct watched *p = w->by_pid; p; p = p->hh.next) {
+		const struct wire_state *s = probe_state(w->probe, p->pid);
+
+		p->counted_hits = s ? site_hits(s) : 0;
+	}
 	model_counts_begin(w->model);
 	int err = probe_sites(w->probe, feed_site, w->model);
 
@@ -78,9 +115,39 @@ int sample_counters(struct watch *w)
 	return err;
 }
 
-static uint64_t hits_of(const struct wire_state *s, enum wire_hook h)
+/* There is no reading those of one process alone; but if it was not hit since, there is no need. */
+int sample_counters_of(struct watch *w, const struct watched *p)
 {
-	return s->streamed[h] + s->sampled_out[h] + s->lost[h] + s->bad[h];
+	const struct wire_state *s = probe_state(w->probe, p->pid);
+
+	return s && site_hits(s) == p->counted_hits ? 0 : sample_counters(w);
+}
+
+/* ---- the budget of records ---- */
+
+/*
+ * How much of what all may stream together goes to each: who needs less leaves the rest to the
+ * others.
+ */
+static void share_records(struct watch *w)
+{
+	uint64_t all = HASH_COUNT(w->by_pid), total = w->records_per_s, share = total;
+
+	w->share_per_s = SAMPLE_RECORDS_PER_S;
+	for (unsigned int i = 0; total && all && i < SHARE_ROUNDS; i++) {
+		uint64_t few = 0, few_need = 0;
+
+		for (const struct watched *p = w->by_pid; p; p = p->hh.next) {
+			uint64_t need = RECORDS_PER_BIRTH * p->births_per_s;
+			bool is_small = need <= (i ? share : total / all);
+
+			few += is_small;
+			few_need += is_small ? need : 0;
+		}
+		share = few < all ? (total - MIN(few_need, total)) / (all - few) : total;
+		w->share_per_s =
+			(uint32_t)MIN(MAX(share, UINT64_C(1)), (uint64_t)SAMPLE_RECORDS_PER_S);
+	}
 }
 
 /*
@@ -90,6 +157,7 @@ static uint64_t hits_of(const struct wire_state *s, enum wire_hook h)
 void sample_budget(struct watch *w, struct watched *p)
 {
 	const struct wire_state *s = probe_state(w->probe, p->pid);
+	uint32_t records = w->share_per_s ? w->share_per_s : SAMPLE_RECORDS_PER_S;
 	unsigned int shift = 0;
 
 	if (!s)
@@ -97,21 +165,23 @@ void sample_budget(struct watch *w, struct watched *p)
 	uint64_t births = hits_of(s, WIRE_HOOK_BIRTH);
 	uint64_t per_s = (births - p->last_births) / (w->tick_s + 1);
 
-	while (shift < 30 && per_s >> shift > SAMPLE_RECORDS_PER_S / 4)
+	while (shift < 30 && per_s >> shift > records / 4)
 		shift++;
 	p->last_births = births;
+	p->births_per_s = per_s;
 	/* Step down slowly: a load that comes and goes should not change the sample each time. */
 	p->sample_shift = shift >= p->sample_shift ? shift : p->sample_shift - 1;
-	probe_set_budget(w->probe, p->pid, SAMPLE_RECORDS_PER_S * SAMPLE_BURST, p->sample_shift);
+	probe_set_budget(w->probe, p->pid, records * SAMPLE_BURST, p->sample_shift);
 }
 
 void sample_refill(struct watch *w)
 {
+	uint32_t records = w->share_per_s ? w->share_per_s : SAMPLE_RECORDS_PER_S;
+
 	w->tick_s++;
 	for (struct watched *p = w->by_pid; p; p = p->hh.next)
 		if (!p->is_gone)
-			probe_set_budget(w->probe, p->pid, SAMPLE_RECORDS_PER_S * SAMPLE_BURST,
-					 p->sample_shift);
+			probe_set_budget(w->probe, p->pid, records * SAMPLE_BURST, p->sample_shift);
 }
 
 /* ---- what is read of one process ---- */
@@ -144,59 +214,150 @@ static bool still_there(struct watch *w, struct watched *p, struct model_reading
 	return true;
 }
 
-/* The tick at which what began at start_ns may be done again. */
-static uint32_t next_walk(const struct watched *p, uint64_t start_ns, uint32_t ticks, uint32_t part)
+/*
+ * Whether it did anything since the last look, by the kernel's counters, which cost nothing to
+ * look at: goroutines, collections, memory.
+ */
+static bool has_moved(const struct watch *w, struct watched *p)
 {
-	uint64_t pause_s = (clock_now_ns() - start_ns) * part / NSEC_PER_SEC;
+	const struct wire_state *s = probe_state(w->probe, p->pid);
+	uint64_t hits = 0;
+	bool is_same;
 
-	return p->ticks + (uint32_t)MAX(pause_s, (uint64_t)ticks);
+	if (!s || !probe_features(w->probe)->rss_stat)
+		return true;
+	for (int h = 0; h < WIRE_HOOK_BOOKED; h++)
+		hits += hits_of(s, h);
+	is_same = hits == p->seen_hits && s->rss_events == p->seen_rss;
+	p->seen_hits = hits;
+	p->seen_rss = s->rss_events;
+	return !is_same;
+}
+
+/* What was read then need not be read again. */
+static bool is_fresh(const struct watched *p, const struct reading_at *then)
+{
+	return then->has && p->moved_at <= then->tick && p->ticks < then->tick + QUIET_AGAIN;
+}
+
+static void take_note(const struct watched *p, struct reading_at *then)
+{
+	*then = (struct reading_at){ .tick = p->ticks, .has = true };
+}
+
+/* Times at which this is done are spread over the processes, which may have come all at once. */
+static uint32_t next_turn(const struct watched *p, uint32_t ticks)
+{
+	return p->ticks + ticks - (p->ticks ? 0 : p->phase % ticks);
+}
+
+static bool read_memory(const struct watch *w, struct watched *p)
+{
+	bool is_known =
+		probe_features(w->probe)->rss_stat && p->has_memory && p->seen_rss == p->memory_rss;
+
+	if (!is_known)
+		p->has_memory = !procfs_memory(w->proc_root, p->pid, &p->memory);
+	p->memory_rss = p->seen_rss;
+	return p->has_memory;
+}
+
+static bool read_account(struct watched *p)
+{
+	struct account a;
+
+	p->mem.budget_bytes = SAMPLE_READ_BYTES;
+	if (account_read(&p->mem, p->target.bin, p->target.bias, &a)) {
+		p->has_account = false;
+		p->moved_at = p->ticks;
+		return false;
+	}
+	if (!p->has_account || memcmp(&a, &p->account, sizeof(a)) != 0)
+		p->moved_at = p->ticks;
+	p->account = a;
+	p->has_account = true;
+	return true;
+}
+
+/* ---- walks ---- */
+
+/* Who is refused comes first in the next sample. */
+static bool may_walk(struct watch *w, const struct watched *p, uint64_t now_ns)
+{
+	bool may = w->is_stopped || w->walks_credit_ns > 0;
+
+	if (may && now_ns <= w->walks_until_ns)
+		return true;
+	if (!w->walks_from)
+		w->walks_from = p->pid;
+	return false;
+}
+
+/* The tick at which what began at start_ns may be done again. */
+static uint32_t next_walk(struct watch *w, const struct watched *p, uint64_t start_ns,
+			  uint32_t ticks, uint32_t part)
+{
+	uint64_t took_ns = clock_now_ns() - start_ns;
+	uint64_t pause_s = took_ns * part / NSEC_PER_SEC;
+
+	w->walks_credit_ns -= (int64_t)took_ns;
+	return (uint32_t)MAX(p->ticks + pause_s, (uint64_t)next_turn(p, ticks));
 }
 
 /* False if it is not due, or cannot be read. */
-static bool read_rollup(struct watch *w, struct watched *p, const struct procfs_memory *memory,
-			const struct account *account, struct procfs_rollup *ret)
+static bool read_rollup(struct watch *w, struct watched *p)
 {
-	uint64_t start_ns = clock_now_ns();
+	uint64_t start_ns = clock_now_ns(), heap = (uint64_t)MAX(p->account.heap_addr, 0);
 
-	if ((p->ticks < p->rollup_at && !w->is_stopped) || start_ns > w->walks_until_ns ||
-	    !procfs_rollup_is_short(memory))
+	if ((p->ticks < p->rollup_at && !w->is_stopped) || !procfs_rollup_is_short(&p->memory))
 		return false;
-	int err = procfs_rollup(w->proc_root, p->pid, (uint64_t)MAX(account->heap_addr, 0), ret);
-
-	p->rollup_at = next_walk(p, start_ns, SAMPLE_ROLLUP_TICKS, SAMPLE_ROLLUP_PART);
-	return !err;
+	if (is_fresh(p, &p->rollup_read)) {
+		p->rollup_at = p->ticks + SAMPLE_ROLLUP_TICKS;
+		return true;
+	}
+	if (!may_walk(w, p, start_ns))
+		return false;
+	p->rollup_read.has = false;
+	if (!procfs_rollup(w->proc_root, p->pid, heap, &p->rollup))
+		take_note(p, &p->rollup_read);
+	p->rollup_at = next_walk(w, p, start_ns, SAMPLE_ROLLUP_TICKS, SAMPLE_ROLLUP_PART);
+	return p->rollup_read.has;
 }
 
 /* The same of timers; at the end they are read anew. */
-static bool read_timers(const struct watch *w, struct watched *p, struct snapshot_timers *ret)
+static bool read_timers(struct watch *w, struct watched *p, struct snapshot_timers *ret)
 {
 	uint64_t start_ns = clock_now_ns();
 
-	if ((p->ticks < p->timers_at && !w->is_stopped) || start_ns > w->walks_until_ns)
+	if (!w->is_stopped && (p->ticks < p->timers_at || is_fresh(p, &p->timers_read)))
+		return false;
+	if (!may_walk(w, p, start_ns))
 		return false;
 	int err = due_read(p, ret);
 
-	p->timers_at = next_walk(p, start_ns, SAMPLE_TIMERS_TICKS, SAMPLE_WALK_PART);
+	take_note(p, &p->timers_read);
+	p->timers_at = next_walk(w, p, start_ns, SAMPLE_TIMERS_TICKS, SAMPLE_WALK_PART);
 	return !err;
 }
 
 /* Once more when there are few again, so that what was said of many does not stand for ever. */
-static bool read_sockets(const struct watch *w, struct watched *p, struct sockets *ret)
+static bool read_sockets(struct watch *w, struct watched *p, struct sockets *ret)
 {
 	uint64_t start_ns = clock_now_ns();
 	bool is_many = p->sockets >= SAMPLE_SOCKETS_MIN;
 
 	if ((!is_many && !p->has_many_sockets) || (p->ticks < p->sockets_at && !w->is_stopped) ||
-	    start_ns > w->walks_until_ns)
+	    !may_walk(w, p, start_ns))
 		return false;
 	int err = sockets_read(w->proc_root, p->pid, ret);
 
-	p->sockets_at = next_walk(p, start_ns, SAMPLE_SOCKETS_TICKS, SAMPLE_WALK_PART);
+	p->sockets_at = next_walk(w, p, start_ns, SAMPLE_SOCKETS_TICKS, SAMPLE_WALK_PART);
 	p->has_many_sockets = is_many;
 	return !err;
 }
 
-/* What changes slowly, or costs more than the rest. */
+/* ---- what changes slowly, or costs more than the rest ---- */
+
 struct slow {
 	struct procfs_fds fds;
 	struct cgroup_memory cgroup;
@@ -217,7 +378,9 @@ static void read_machine(struct watch *w)
 
 static void read_slow(struct watch *w, struct watched *p, struct slow *buf, struct model_reading *r)
 {
-	if (procfs_fds(w->proc_root, p->pid, &buf->fds) == 0) {
+	if ((w->is_stopped || !is_fresh(p, &p->fds_read)) &&
+	    procfs_fds(w->proc_root, p->pid, &buf->fds) == 0) {
+		take_note(p, &p->fds_read);
 		r->fds = &buf->fds;
 		p->sockets = buf->fds.sockets;
 	}
@@ -226,59 +389,100 @@ static void read_slow(struct watch *w, struct watched *p, struct slow *buf, stru
 	read_machine(w);
 	r->mem_total_bytes = (int64_t)w->mem_total_bytes;
 	r->mem_available_bytes = (int64_t)w->mem_available_bytes;
-	gobin_trim(p->target.bin);
+}
+
+/* ---- a reading ---- */
+
+static bool is_due(const struct watch *w, const struct watched *p)
+{
+	return w->is_stopped || p->ticks < p->moved_at + QUIET_AFTER || p->ticks >= p->due_at;
+}
+
+static void read_process(struct watch *w, struct watched *p, struct model_reading *r)
+{
+	struct snapshot_timers timers;
+	struct sockets sockets;
+	struct procfs_io io;
+	struct slow slow;
+
+	if (read_memory(w, p))
+		r->memory = &p->memory;
+	if (procfs_io(w->proc_root, p->pid, &io) == 0)
+		r->io = &io;
+	if (read_account(p))
+		r->account = &p->account;
+	if (r->account && r->memory && read_rollup(w, p))
+		r->rollup = &p->rollup;
+	if (read_timers(w, p, &timers))
+		r->timers = &timers;
+	if (p->ticks >= p->slow_at || w->is_stopped) {
+		p->slow_at = next_turn(p, SAMPLE_SLOW_TICKS);
+		read_slow(w, p, &slow, r);
+	}
+	if (read_sockets(w, p, &sockets))
+		r->sockets = &sockets;
+	model_reading(w->model, p->pid, r);
 }
 
 void sample_readings(struct watch *w, struct watched *p)
 {
 	struct model_reading r = { .cpu_s = -1 };
-	struct procfs_memory memory;
-	struct procfs_io io;
-	struct procfs_rollup rollup;
-	struct account account;
-	struct snapshot_timers timers;
-	struct sockets sockets;
-	struct slow slow;
 	int exit_code;
 
 	if (p->is_gone)
 		return;
-	if (!still_there(w, p, &r, &exit_code)) {
-		watch_gone(w, p, clock_now_ns(), exit_code);
-		return;
+	if (has_moved(w, p))
+		p->moved_at = p->ticks;
+	if (is_due(w, p)) {
+		if (!still_there(w, p, &r, &exit_code)) {
+			watch_gone(w, p, clock_now_ns(), exit_code);
+			return;
+		}
+		read_process(w, p, &r);
+		p->due_at = p->ticks + QUIET_TICKS;
 	}
-	if (procfs_memory(w->proc_root, p->pid, &memory) == 0)
-		r.memory = &memory;
-	if (procfs_io(w->proc_root, p->pid, &io) == 0)
-		r.io = &io;
-	p->mem.budget_bytes = SAMPLE_READ_BYTES;
-	if (account_read(&p->mem, p->target.bin, p->target.bias, &account) == 0)
-		r.account = &account;
-	if (r.account && r.memory && read_rollup(w, p, &memory, &account, &rollup))
-		r.rollup = &rollup;
-	if (read_timers(w, p, &timers))
-		r.timers = &timers;
-	if (p->ticks >= p->slow_at) {
-		p->slow_at = p->ticks + SAMPLE_SLOW_TICKS;
-		read_slow(w, p, &slow, &r);
-	}
-	if (read_sockets(w, p, &sockets))
-		r.sockets = &sockets;
-	model_reading(w->model, p->pid, &r);
 	sample_budget(w, p);
 	p->ticks += w->tick_s + 1;
 }
 
-int sample_all(struct watch *w, uint64_t now_ns)
+static void allow_walks(struct watch *w)
 {
-	struct watched *p, *next;
-	int err = sample_counters(w);
+	int64_t more_ns = (int64_t)((w->tick_s + 1) * (NSEC_PER_SEC / SAMPLE_WALKS_PART));
+	int64_t most_ns = (int64_t)SAMPLE_WALKS_NS;
 
+	w->walks_credit_ns = w->samples ? MIN(w->walks_credit_ns + more_ns, most_ns) : most_ns;
 	w->walks_until_ns =
 		clock_now_ns() + (w->is_stopped ? SAMPLE_WALKS_LAST_NS : SAMPLE_WALKS_NS);
-	HASH_ITER (hh, w->by_pid, p, next)
+}
+
+/* From whose turn it is to walk, round to the one before. */
+static void read_all(struct watch *w)
+{
+	struct watched *from = w->walks_from ? watch_find(w, w->walks_from) : NULL;
+
+	w->walks_from = 0;
+	for (struct watched *p = from; p; p = p->hh.next)
 		sample_readings(w, p);
+	for (struct watched *p = w->by_pid; p != from; p = p->hh.next)
+		sample_readings(w, p);
+}
+
+int sample_all(struct watch *w, uint64_t now_ns)
+{
+	int err = sample_counters(w);
+
+	watch_bury(w);
+	share_records(w);
+	allow_walks(w);
+	read_all(w);
 	model_tick(w->model, now_ns);
+	exes_trim(&w->exes, now_ns);
+	probe_reap(w->probe);
+	if (w->samples % SAMPLE_SLOW_TICKS == 0)
+		gobin_cache_trim(w->cache);
+	if (w->samples % SAMPLE_TRIM_TICKS == 0)
+		malloc_trim(0);
 	w->tick_s = 0;
+	w->samples++;
 	return err;
 }

@@ -11,6 +11,9 @@
 /* The counters of the kernel side, of all processes at once.  Negative errno. */
 int sample_counters(struct watch *w) _must_check_;
 
+/* The same, where those of this process have changed since. */
+int sample_counters_of(struct watch *w, const struct watched *p) _must_check_;
+
 /* What is read from /proc and memory of one process; notices by itself that it has gone. */
 void sample_readings(struct watch *w, struct watched *p);
 

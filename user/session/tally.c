@@ -18,6 +18,9 @@
 /* What a census may read: one of sixteen million goroutines fits. */
 #define READ_BYTES (UINT64_C(8) << 30)
 
+/* The first census of a process that has come a moment ago. */
+#define LATER_NS (250 * NSEC_PER_MSEC)
+
 /* A doubt is settled by a second pass as soon as this; the runtime's own steps take far less. */
 #define AGAIN_NS NSEC_PER_SEC
 
@@ -51,7 +54,7 @@ void tally_cancel(struct watch *w, struct watched *p)
 
 static int begin(struct watch *w, struct watched *p)
 {
-	int err = sample_counters(w);
+	int err = sample_counters_of(w, p);
 
 	if (err)
 		return err;
@@ -85,7 +88,7 @@ static int complete(struct watch *w, struct watched *p, struct model_census_outc
 		.procs = p->census_sched.procs,
 		.has_tracking = gobin_offsets(p->target.bin, NULL)->g_trackingseq != OFFSET_NONE,
 	};
-	int err = sample_counters(w);
+	int err = sample_counters_of(w, p);
 
 	if (!err && res->is_partial)
 		err = -E2BIG;
@@ -133,6 +136,11 @@ void tally_first(struct watch *w, struct watched *p)
 			"pid %d (%s): its goroutines could not be read: %s; those that are there "
 			"already are not known",
 			p->pid, p->target.comm, strerror(-err));
+}
+
+void tally_later(struct watched *p)
+{
+	p->census_due_ns = clock_now_ns() + LATER_NS;
 }
 
 /* ---- now and then ---- */

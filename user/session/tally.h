@@ -24,6 +24,9 @@
  */
 void tally_first(struct watch *w, struct watched *p);
 
+/* The same in a moment, if the process is still there then. */
+void tally_later(struct watched *p);
+
 /* Goes on with the census under way, or begins one that is due.  Call some twenty times a second.
  */
 void tally_turn(struct watch *w, uint64_t now_ns);

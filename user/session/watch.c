@@ -11,10 +11,12 @@
 #include "base/clock.h"
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "base/vec.h"
 #include "session/heapread.h"
 #include "session/resolve.h"
 #include "session/sample.h"
 #include "session/tally.h"
+#include "target/procfs.h"
 
 #define POD_LOGS	"/var/log"
 #define CGROUP_TEXT_MAX 16384
@@ -54,9 +56,11 @@ int watch_init(struct watch *w, const struct watch_opts *opts)
 		.watch_parks = opts->watch_parks,
 		.census_interval_ns = (uint64_t)(opts->census_interval_s * NSEC_PER_SEC),
 		.hook_mask = hooks_wanted(opts->watch_parks),
+		.records_per_s = opts->records_per_s,
 	};
 	for (size_t i = 0; i < WATCH_REFUSALS; i++)
 		w->refusals[i].name = refusal_names[i];
+	exes_init(&w->exes, w->probe, w->hook_mask);
 
 	int problem = 0;
 	int err = gobin_cache_new(WATCH_CACHE_EXES, &w->cache);
@@ -101,53 +105,6 @@ static int refuse(struct watch_error *e, bool is_go, int err, const char *fmt, .
 
 /* ---- links ---- */
 
-static struct watch_exe *exe_find(const struct watch *w, uint64_t dev, uint64_t ino)
-{
-	uint64_t key[2] = { dev, ino };
-	struct watch_exe *x;
-
-	HASH_FIND(hh, w->by_exe, key, sizeof(key), x);
-	return x;
-}
-
-static void exe_put(struct watch *w, struct watch_exe *x)
-{
-	if (!x || --x->users)
-		return;
-	probe_detach(x->link);
-	HASH_DEL(w->by_exe, x);
-	free(x);
-}
-
-/* The link that all processes of an executable share; attached for the first of them. */
-static int exe_get(struct watch *w, const struct gobin *bin, const char *path,
-		   struct watch_exe **ret, struct probe_error *ret_error)
-{
-	const struct gobin_info *info = gobin_info(bin);
-	struct watch_exe *x = exe_find(w, info->dev, info->ino);
-	int err;
-
-	if (x) {
-		x->users++;
-		*ret = x;
-		return 0;
-	}
-	x = calloc(1, sizeof(*x));
-	if (!x)
-		return -ENOMEM;
-	x->key[0] = info->dev;
-	x->key[1] = info->ino;
-	x->users = 1;
-	err = probe_attach(w->probe, bin, path, 0, w->hook_mask, &x->link, &x->hooks, ret_error);
-	if (err) {
-		free(x);
-		return err;
-	}
-	HASH_ADD(hh, w->by_exe, key, sizeof(x->key), x);
-	*ret = x;
-	return 0;
-}
-
 static int attach(struct watch *w, struct watched *p, uint32_t *ret_hooks,
 		  struct probe_error *ret_error)
 {
@@ -158,7 +115,7 @@ static int attach(struct watch *w, struct watched *p, uint32_t *ret_hooks,
 	if (!w->is_shared)
 		return probe_attach(w->probe, p->target.bin, path, p->pid, w->hook_mask,
 				    &p->own_link, ret_hooks, ret_error);
-	err = exe_get(w, p->target.bin, path, &p->exe, ret_error);
+	err = exes_get(&w->exes, p->target.bin, path, &p->exe, ret_error);
 	if (!err)
 		*ret_hooks = p->exe->hooks;
 	return err;
@@ -166,9 +123,9 @@ static int attach(struct watch *w, struct watched *p, uint32_t *ret_hooks,
 
 static void detach(struct watch *w, struct watched *p)
 {
-	probe_detach(p->own_link);
+	probe_detach_later(w->probe, p->own_link);
 	p->own_link = NULL;
-	exe_put(w, p->exe);
+	exes_put(&w->exes, p->exe, clock_now_ns());
 	p->exe = NULL;
 }
 
@@ -396,7 +353,7 @@ static int start_watching(struct watch *w, struct watched *p, struct watch_error
 /* The prepared link has been taken over by the process it was made for, or will never be. */
 static void drop_prepared(struct watch *w)
 {
-	exe_put(w, w->prepared);
+	exes_put(&w->exes, w->prepared, clock_now_ns());
 	w->prepared = NULL;
 }
 
@@ -447,6 +404,7 @@ int watch_add(struct watch *w, pid_t pid, struct watch_error *ret_error)
 	err = open_target(w, pid, &p->target, ret_error);
 	if (err) {
 		count_refusal(w, ret_error);
+		w->unseen += err == -ESRCH;
 		check_prepared(w, pid, NULL);
 		free(p);
 		return err;
@@ -459,8 +417,13 @@ int watch_add(struct watch *w, pid_t pid, struct watch_error *ret_error)
 		watched_free(w, p);
 		return err;
 	}
+	p->phase = (uint32_t)w->begun++;
 	attached_ns = clock_now_ns();
-	tally_first(w, p);
+	/* Once all that was there is watched, who comes may be gone as soon. */
+	if (w->samples && w->is_shared)
+		tally_later(p);
+	else
+		tally_first(w, p);
 	sample_budget(w, p);
 	log_verbose("pid %d (%s): read in %.1f ms, attached in %.1f ms, census in %.1f ms", pid,
 		    p->target.comm, ms_between(start_ns, opened_ns),
@@ -481,7 +444,7 @@ int watch_prepare(struct watch *w, const char *path, pid_t pid, struct watch_err
 	if (gobin_cache_open(w->cache, fd, &bin, &reason))
 		return 0; /* a script or a launcher: what it starts is found by its exec */
 	if (reason == GOBIN_OK) {
-		err = exe_get(w, bin, path, &w->prepared, &pe);
+		err = exes_get(&w->exes, bin, path, &w->prepared, &pe);
 		if (!err)
 			err = probe_target_expect(w->probe, pid, bin);
 		w->prepared_pid = pid;
@@ -495,19 +458,77 @@ int watch_prepare(struct watch *w, const char *path, pid_t pid, struct watch_err
 	return err;
 }
 
+/* ---- processes that come ---- */
+
+/* Programs that nobody knows yet are looked at when they have lived for so long. */
+#define NEWCOMER_NS  (100 * NSEC_PER_MSEC)
+#define NEWCOMER_MAX 4096
+
+/* -ENOENT: its executable was not seen before. */
+static int peek(struct watch *w, pid_t pid, enum gobin_reason *ret)
+{
+	_cleanup_close_ int fd = procfs_exe_open(w->proc_root, pid);
+
+	return fd < 0 ? fd : gobin_cache_peek(w->cache, fd, ret);
+}
+
+bool watch_put_off(struct watch *w, pid_t pid)
+{
+	enum gobin_reason reason = GOBIN_OK;
+	int err = peek(w, pid, &reason);
+
+	if (!err)
+		return reason == GOBIN_NOT_GO || reason == GOBIN_NOT_ELF;
+	if (err != -ENOENT || w->newcomers.n >= NEWCOMER_MAX)
+		return false;
+	return !vec_push(&w->newcomers, ((struct newcomer){ pid, clock_now_ns() + NEWCOMER_NS }));
+}
+
+pid_t watch_newcomer(struct watch *w, uint64_t now_ns)
+{
+	struct newcomer *first = w->newcomers.items;
+	pid_t pid;
+
+	if (!w->newcomers.n || first->due_ns > now_ns)
+		return 0;
+	pid = first->pid;
+	memmove(first, first + 1, --w->newcomers.n * sizeof(*first));
+	return pid;
+}
+
+/* ---- and go ---- */
+
+static void bury(struct watch *w, struct watched *p)
+{
+	if (p->is_buried)
+		return;
+	p->is_buried = true;
+	probe_target_remove(w->probe, p->pid);
+}
+
+void watch_bury(struct watch *w)
+{
+	for (struct watched *p = w->by_pid; p; p = p->hh.next)
+		if (p->is_gone)
+			bury(w, p);
+}
+
 void watch_gone(struct watch *w, struct watched *p, uint64_t ts_ns, int exit_code)
 {
 	if (p->is_gone)
 		return;
 	p->is_gone = true;
+	w->ended++;
 	tally_cancel(w, p);
 	heapread_cancel(p);
 	probe_target_stop(w->probe, p->pid); /* all hooks at once, where an exec has not done so */
-	if (sample_counters(w)) /* the last counters, before their slot is freed */
-		log_debug("pid %d: its last counters could not be read", p->pid);
-	probe_target_remove(w->probe, p->pid);
 	detach(w, p);
 	model_process_exited(w->model, p->pid, ts_ns, exit_code);
+	if (!w->is_stopped)
+		return;
+	if (sample_counters(w)) /* no other sample will come */
+		log_debug("pid %d: its last counters could not be read", p->pid);
+	bury(w, p);
 }
 
 void watch_stop_all(struct watch *w)
@@ -521,8 +542,7 @@ void watch_stop_all(struct watch *w)
 void watch_remove(struct watch *w, struct watched *p)
 {
 	tally_cancel(w, p);
-	if (!p->is_gone)
-		probe_target_remove(w->probe, p->pid);
+	bury(w, p);
 	model_process_remove(w->model, p->pid);
 	HASH_DEL(w->by_pid, p);
 	watched_free(w, p);
@@ -535,6 +555,8 @@ void watch_release(struct watch *w)
 	HASH_ITER (hh, w->by_pid, p, p_next)
 		watch_remove(w, p);
 	drop_prepared(w);
+	exes_release(&w->exes);
+	vec_release(&w->newcomers);
 	gobin_cache_free(w->cache);
 	w->cache = NULL;
 	pods_free(w->pods);

@@ -9,12 +9,16 @@
 
 #include <uthash.h>
 
+#include "base/vec.h"
+#include "census/account.h"
 #include "census/sched.h"
 #include "census/walk.h"
 #include "model/model.h"
 #include "probe/probe.h"
+#include "session/exes.h"
 #include "target/cgroup.h"
 #include "target/pods.h"
+#include "target/procfs.h"
 #include "target/target.h"
 #include "view/account.h"
 
@@ -33,15 +37,13 @@ enum watch_refusal {
 	WATCH_REFUSALS,
 };
 
-struct watch_exe {
-	uint64_t key[2]; /* device, inode */
-	struct probe_link *link;
-	uint32_t hooks;
-	uint32_t users;
-	UT_hash_handle hh;
-};
-
 struct heapread;
+
+/* When something was last read. */
+struct reading_at {
+	uint32_t tick;
+	bool has;
+};
 
 #define WATCHED_CLOSED 2 /* closing: there is nothing more to do */
 
@@ -51,7 +53,7 @@ struct watched {
 	struct cgroup_identity cgroup;
 	bool is_named; /* nothing is missing of the names that its cgroup has */
 	struct probe_link *own_link; /* where the link is this process's alone */
-	struct watch_exe *exe; /* where it is shared */
+	struct exe *exe; /* where it is shared */
 	struct mem mem;
 	struct model *model; /* borrowed */
 	/* the censuses, see session/tally.h */
@@ -63,8 +65,21 @@ struct watched {
 	uint32_t closing; /* how far the last one has come */
 	struct heapread *heapread; /* of its heap profile; NULL at first */
 	uint64_t last_births; /* at the previous tick, for the budget */
+	uint64_t births_per_s; /* then */
 	unsigned int sample_shift;
+	uint64_t counted_hits; /* of births and deaths, when its sites were last read */
 	uint32_t ticks; /* seconds */
+	uint32_t phase; /* at its first reading: spreads what is read now and then */
+	uint32_t due_at; /* the tick for which the next reading is due, if nothing moves before */
+	/* by which it shows whether the process did anything since it was last read */
+	uint64_t seen_hits, seen_rss; /* hits of all hooks, and rss_events */
+	uint32_t moved_at; /* the last tick that saw it do something */
+	struct account account;
+	struct procfs_memory memory;
+	uint64_t memory_rss; /* rss_events when that was read */
+	struct procfs_rollup rollup;
+	bool has_account, has_memory;
+	struct reading_at rollup_read, timers_read, fds_read;
 	uint32_t slow_at; /* the tick for which the next reading of what is dear is due */
 	uint32_t rollup_at; /* the tick for which the next walk over its pages is due */
 	uint32_t timers_at; /* and the next over its timers */
@@ -72,8 +87,15 @@ struct watched {
 	uint32_t sockets; /* descriptors of sockets, as last counted */
 	bool has_many_sockets; /* so many that their states have been read */
 	bool is_gone; /* exited; kept for its final figures */
+	bool is_buried; /* ... which have been taken */
 	uint32_t gone_ticks; /* for so long */
 	UT_hash_handle hh;
+};
+
+/* A process that has come by exec, and its executable is not known yet. */
+struct newcomer {
+	pid_t pid;
+	uint64_t due_ns; /* when it is looked at */
 };
 
 struct watch {
@@ -92,12 +114,20 @@ struct watch {
 	uint64_t mem_total_bytes, mem_available_bytes; /* 0: not known */
 	uint32_t tick_s; /* whole seconds since the last tick, if they are further apart */
 	uint64_t walks_until_ns; /* of this sample: walks over pages or timers begin no later */
+	int64_t walks_credit_ns; /* CPU time that walks may still take */
+	pid_t walks_from; /* whose turn it is to walk first; 0: anybody's */
+	uint32_t records_per_s; /* of all processes together; 0: no limit but each one's own */
+	uint32_t share_per_s; /* of them, what one process may stream now */
+	uint32_t samples; /* so far */
 	struct watched *by_pid;
-	struct watch_exe *by_exe;
-	struct watch_exe *prepared; /* attached ahead of the exec that needs it ... */
+	struct exes exes; /* where links are shared */
+	struct exe *prepared; /* attached ahead of the exec that needs it ... */
 	pid_t prepared_pid; /* ... of this process */
+	VEC(struct newcomer) newcomers; /* in order of due_ns */
 	uint64_t refused; /* Go processes that could not be watched */
 	struct agent_count refusals[WATCH_REFUSALS]; /* them, and those of WATCH_DENIED */
+	uint64_t begun, ended; /* processes whose observation has begun, and ended by itself */
+	uint64_t unseen; /* programs that ended before they could be looked at: Go or not */
 };
 
 struct watch_opts {
@@ -106,6 +136,7 @@ struct watch_opts {
 	const char *proc_root;
 	bool is_shared, watch_parks;
 	double census_interval_s; /* 0: no census but the first */
+	uint32_t records_per_s; /* streamed by all processes together; 0: 20,000 by each */
 };
 
 int watch_init(struct watch *w, const struct watch_opts *opts) _must_check_;
@@ -125,6 +156,15 @@ struct watch_error {
 int watch_add(struct watch *w, pid_t pid, struct watch_error *ret_error) _must_check_;
 
 /*
+ * Of a process that has come by exec while all are watched: whether to look at it later, when
+ * watch_newcomer() returns it, or never (it is no Go program).  Most processes live shortly; only
+ * what runs an executable that is known is worth a look at once.
+ */
+bool watch_put_off(struct watch *w, pid_t pid);
+/* One that is due now, for watch_add(); 0: none. */
+pid_t watch_newcomer(struct watch *w, uint64_t now_ns);
+
+/*
  * Attaches to the executable at path before pid, which does not run it yet, becomes it; watch_add()
  * completes this.  Nothing happens if path is not a Go program: it may start one.
  */
@@ -134,10 +174,13 @@ int watch_prepare(struct watch *w, const char *path, pid_t pid,
 struct watched *watch_find(const struct watch *w, pid_t pid);
 
 /*
- * The process has exited, or its image was replaced: counting stops, its last figures stay.
+ * The process has exited, or its image was replaced: counting stops, its last figures stay.  Its
+ * last counters come with the next sample.
  * exit_code as wait(2) gives it; -1: unknown, or replaced.
  */
 void watch_gone(struct watch *w, struct watched *p, uint64_t ts_ns, int exit_code);
+/* The counters of all have been read: those that are gone have no more to come. */
+void watch_bury(struct watch *w);
 
 /*
  * Stops the counting in every target at one instant, so that the counters come to rest and the
