@@ -25,7 +25,7 @@ one=$(OUTPUT=$OUTPUT deploy/build-image.sh -t localhost/gotide-test:one -o "$tmp
 
 # Another folder, which is no checkout, so that the version has to be told.
 mkdir -p "$tmp/a/longer/name"
-cp -r Makefile LICENSE bpf deploy user vmlinux "$tmp/a/longer/name"
+cp -r Makefile LICENSE bpf deploy scripts user vmlinux "$tmp/a/longer/name"
 version=$("$OUTPUT/static/gotide" --version | cut -d' ' -f2)
 two=$(OUTPUT=$tmp/b MAKEFLAGS="VERSION=$version" "$tmp/a/longer/name/deploy/build-image.sh" \
 	-t localhost/gotide-test:two)
