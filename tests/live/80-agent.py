@@ -3,11 +3,13 @@
 """The agent: programs that come and go, filters and their file, what it serves and to whom, and its
 end.  What it says of a program is what the program says of itself."""
 
+import gzip
 import os
 import signal
 import socket
 import subprocess
 import tempfile
+import urllib.request
 
 import lib
 from agents import Agent, until
@@ -102,6 +104,15 @@ def check_routes():
         _, headers, body = agent.get("/metrics", "application/openmetrics-text;version=1.0.0")
         lib.check(headers["Content-Type"].startswith("application/openmetrics-text"), "negotiated")
         lib.check(body.endswith(b"# EOF\n"), "OpenMetrics ends with EOF")
+        for coding in ("gzip", "gzip;q=0"):
+            request = urllib.request.Request(f"http://{agent.address}/metrics",
+                                             headers={"Accept-Encoding": coding})
+            with urllib.request.urlopen(request, timeout=60) as r:
+                body = r.read()
+                lib.equal(r.headers["Content-Encoding"], "gzip" if coding == "gzip" else None,
+                          f"Accept-Encoding: {coding}")
+                body = gzip.decompress(body) if coding == "gzip" else body
+                lib.check(b"\ngotide_goroutines{" in body, f"{coding}: the metrics")
         _, headers, _ = agent.get("/")
         lib.check("default-src 'none'" in headers["Content-Security-Policy"], "policy of the page")
         until(lambda: agent.metric("gotide_agent_http_requests_total", code="405") == 6,

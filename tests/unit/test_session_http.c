@@ -29,6 +29,7 @@ struct server {
 	unsigned int asked, gone;
 	enum http_method method;
 	char path[64], accept[64];
+	bool takes_gzip;
 	struct http_request *deferred;
 };
 
@@ -50,6 +51,7 @@ static void handle(struct http_request *r, void *arg)
 	s->asked++;
 	s->method = http_method_of(r);
 	snprintf(s->path, sizeof(s->path), "%s", http_path(r));
+	s->takes_gzip = http_takes_gzip(r);
 	snprintf(s->accept, sizeof(s->accept), "%s", accept ? accept : "(none)");
 	if (!strcmp(s->path, "/later")) {
 		s->deferred = r;
@@ -161,6 +163,37 @@ static void test_request(void **state)
 	assert_non_null(strstr(buf, "\r\nCache-Control: no-store\r\n"));
 	assert_non_null(strstr(buf, "\r\nX-Content-Type-Options: nosniff\r\n"));
 	assert_non_null(strstr(buf, "\r\n\r\nNot Found\n"));
+}
+
+static void test_encodings(void **state)
+{
+	static const struct {
+		const char *header;
+		bool takes;
+	} cases[] = {
+		{ "gzip", true },
+		{ "gzip, deflate, br", true },
+		{ "deflate,\tGZip", true },
+		{ "br;q=1.0, gzip;q=0.8, *;q=0.1", true },
+		{ "gzip; q=0.001", true },
+		{ "gzip;q=0", false },
+		{ "gzip;q=0.000, br;q=1", false },
+		{ "identity", false },
+		{ "xgzip, gzipx", false },
+		{ "", false },
+		{ ",,;;", false },
+	};
+	struct server *s = *state;
+	char request[256], buf[4096];
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		snprintf(request, sizeof(request),
+			 "GET / HTTP/1.1\r\nAccept-Encoding: %s\r\n" CLOSE, cases[i].header);
+		ask(s, request, buf, sizeof(buf));
+		if (s->takes_gzip != cases[i].takes)
+			fail_msg("Accept-Encoding: %s", cases[i].header);
+	}
+	assert_int_equal(s->asked, ARRAY_SIZE(cases));
 }
 
 static void test_methods(void **state)
@@ -342,11 +375,17 @@ int main(void)
 {
 #define TEST(t) cmocka_unit_test_setup_teardown(t, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		TEST(test_request),	 TEST(test_methods),
-		TEST(test_large),	 TEST(test_kept_connection),
-		TEST(test_malformed),	 TEST(test_too_large),
-		TEST(test_later),	 TEST(test_gone_before_the_answer),
-		TEST(test_silent_crowd), TEST(test_slow_reader),
+		TEST(test_request),
+		TEST(test_encodings),
+		TEST(test_methods),
+		TEST(test_large),
+		TEST(test_kept_connection),
+		TEST(test_malformed),
+		TEST(test_too_large),
+		TEST(test_later),
+		TEST(test_gone_before_the_answer),
+		TEST(test_silent_crowd),
+		TEST(test_slow_reader),
 		TEST(test_addresses),
 	};
 

@@ -259,8 +259,10 @@ void agent_close(struct agent *a)
 		return;
 	http_close(a->http); /* whoever waits for a profile is told so */
 	aside_free(a->aside);
-	for (size_t i = 0; i < PAGES; i++)
+	for (size_t i = 0; i < PAGES; i++) {
 		http_body_unref(a->pages[i].body);
+		http_body_unref(a->pages[i].packed);
+	}
 	notify_close(&a->notify);
 	free(a);
 }

@@ -25,6 +25,7 @@ enum page_id {
 
 struct page {
 	struct http_body *body; /* NULL: not rendered yet */
+	struct http_body *packed; /* the same in gzip; NULL: not made yet */
 	uint64_t tick;
 };
 

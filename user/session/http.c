@@ -12,13 +12,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/socket.h>
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/gzip.h"
 #include "base/text.h"
 
-#define BACKLOG 64
+#define BACKLOG	 64
+#define READ_MAX (2 * (HTTP_HEADERS_MAX + HTTP_BODY_MAX))
 /* With all places taken one is made free this often, in microseconds. */
 #define ROOM_USEC     10000
 #define ADDRESS_MAX   80
@@ -40,7 +43,9 @@ struct http_request {
 
 /*
  * A connection, by a reference of ours to its bufferevent: evhttp tells nobody when it lets go of
- * one, but leaves it without callbacks then.
+ * one, but leaves it without callbacks then.  Until we let go, too, it stays in the loop: so it is
+ * the bufferevent that owns the descriptor, which else might be another's by then, and it reads no
+ * more than a request may hold.
  */
 struct conn {
 	struct bufferevent *bev;
@@ -87,6 +92,14 @@ void http_body_unref(struct http_body *b)
 		return;
 	free(b->data);
 	free(b);
+}
+
+struct http_body *http_body_gzip(const struct http_body *b)
+{
+	char *data;
+	size_t size;
+
+	return gzip_pack(b->data, b->size, &data, &size) ? NULL : http_body_new(data, size);
 }
 
 static void unref_sent(const void *data, size_t size, void *arg)
@@ -233,9 +246,10 @@ static struct bufferevent *on_accept(struct event_base *base, void *arg)
 	struct bufferevent *bev;
 
 	drop_closed(h);
-	bev = bufferevent_socket_new(base, -1, 0);
+	bev = bufferevent_socket_new(base, -1, BEV_OPT_CLOSE_ON_FREE);
 	if (!bev || h->n_conns == HTTP_CONNECTIONS_MAX)
 		return bev;
+	bufferevent_setwatermark(bev, EV_READ, 0, READ_MAX);
 	bufferevent_incref(bev);
 	h->conns[h->n_conns++] = (struct conn){ .bev = bev, .active_ns = clock_now_ns() };
 	if (h->n_conns == HTTP_CONNECTIONS_MAX)
@@ -297,6 +311,24 @@ const char *http_header(const struct http_request *r, const char *name)
 	return evhttp_find_header(evhttp_request_get_input_headers(r->req), name);
 }
 
+/* Of a list of codings, each with a weight or without; 0 is a no. */
+bool http_takes_gzip(const struct http_request *r)
+{
+	const char *at = http_header(r, "Accept-Encoding");
+
+	while (at && *at) {
+		at += strspn(at, " \t,");
+		size_t n = strcspn(at, " \t,;");
+		const char *weight = at + n + strspn(at + n, " \t;");
+
+		if (n == strlen("gzip") && !strncasecmp(at, "gzip", n))
+			return strncasecmp(weight, "q=0", 3) ||
+			       strcspn(weight, "123456789") < strcspn(weight, ",");
+		at += strcspn(at, ",");
+	}
+	return false;
+}
+
 static void on_client_gone(struct evhttp_connection *evcon, void *arg)
 {
 	struct http_request *r = arg;
@@ -348,6 +380,8 @@ static void add_headers(struct evkeyvalq *out, const struct http_answer *a, size
 	evhttp_add_header(out, "Cache-Control", "no-store");
 	evhttp_add_header(out, "X-Content-Type-Options", "nosniff");
 	evhttp_add_header(out, "Referrer-Policy", "no-referrer");
+	if (a->is_gzip)
+		evhttp_add_header(out, "Content-Encoding", "gzip");
 	for (const char *const *h = a->headers; h && *h; h += 2)
 		evhttp_add_header(out, h[0], h[1]);
 }

@@ -62,6 +62,9 @@ const char *http_path(const struct http_request *r);
 /* NULL: not sent. */
 const char *http_header(const struct http_request *r, const char *name);
 
+/* Whether it takes an answer in gzip (RFC 9110, 12.5.3). */
+bool http_takes_gzip(const struct http_request *r);
+
 /* Bytes that several answers may share. */
 struct http_body;
 
@@ -69,10 +72,13 @@ struct http_body;
 struct http_body *http_body_new(char *data, size_t size);
 struct http_body *http_body_ref(struct http_body *b);
 void http_body_unref(struct http_body *b); /* NULL is fine */
+/* A new one of the same bytes in gzip; NULL: no memory. */
+struct http_body *http_body_gzip(const struct http_body *b);
 
 struct http_answer {
 	int status;
 	const char *type; /* Content-Type; NULL: text/plain */
+	bool is_gzip; /* the body is */
 	struct http_body *body; /* borrowed; NULL: the status in words */
 	const char *const *headers; /* further ones: name, value, ..., NULL; or NULL */
 };

@@ -165,6 +165,7 @@ static struct http_body *page_of(struct agent *a, enum page_id id)
 	if (page->body && page->tick == a->ticks)
 		return page->body;
 	http_body_unref(TAKE_PTR(page->body));
+	http_body_unref(TAKE_PTR(page->packed));
 	p.f = open_memstream(&text, &size);
 	if (!p.f)
 		return NULL;
@@ -178,16 +179,29 @@ static struct http_body *page_of(struct agent *a, enum page_id id)
 	return page->body;
 }
 
+/* Packed for who takes it so, if there is memory for that.  Borrowed. */
+static struct http_body *packed_of(struct agent *a, enum page_id id, const struct http_request *r)
+{
+	struct page *page = &a->pages[id];
+
+	if (!page->packed && http_takes_gzip(r))
+		page->packed = http_body_gzip(page->body);
+	return http_takes_gzip(r) ? page->packed : NULL;
+}
+
 static void answer_page(struct agent *a, struct http_request *r, enum page_id id, const char *type,
 			const char *const *headers)
 {
-	struct http_body *body = page_of(a, id);
+	struct http_body *body = page_of(a, id), *packed = NULL;
 
+	if (body)
+		packed = packed_of(a, id, r);
 	answer(a, r,
 	       &(struct http_answer){
 		       .status = body ? 200 : 500,
 		       .type = body ? type : NULL,
-		       .body = body,
+		       .is_gzip = packed != NULL,
+		       .body = packed ? packed : body,
 		       .headers = headers,
 	       });
 }
@@ -206,7 +220,7 @@ static void get_metrics(struct agent *a, struct http_request *r)
 		[EXPOSITION_OPENMETRICS_0_0_1] = PAGE_METRICS_OPEN_0_0_1,
 		[EXPOSITION_OPENMETRICS] = PAGE_METRICS_OPEN,
 	};
-	static const char *const headers[] = { "Vary", "Accept", NULL };
+	static const char *const headers[] = { "Vary", "Accept, Accept-Encoding", NULL };
 	enum exposition_format f = exposition_format_of(http_header(r, "Accept"));
 
 	answer_page(a, r, pages[f], exposition_content_type(f), headers);
