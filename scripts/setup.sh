@@ -19,6 +19,8 @@ TEST_PACKAGES=(
 )
 # Emulated machines for the tests on other kernels; 80 MB with what they depend on.
 VM_PACKAGES=(qemu-system-x86 busybox-static cpio)
+# A browser for the test of the status page; 350 MB with what it depends on.
+BROWSER_PACKAGES=(chromium)
 # What builds and runs images, and reads the Debian package; 170 MB with what they depend on.
 DEPLOY_PACKAGES=(buildah podman runc lintian)
 # Debian 12's own libbpf has no uprobe.multi (1.3), nor have its kernel headers
@@ -39,6 +41,7 @@ usage() {
 
 		--build      only what the build needs
 		--vm         only what the tests in virtual machines need besides
+		--browser    only what the test of the status page needs besides
 		--deploy     only what the tests of image and packages need besides
 		--dry-run    only say what is missing (exit 1 if anything is)
 	USAGE
@@ -160,6 +163,7 @@ main() {
 		case $1 in
 		--build) which=build ;;
 		--vm) which=vm ;;
+		--browser) which=browser ;;
 		--deploy) which=deploy ;;
 		--dry-run) dry_run=1 ;;
 		-h | --help) usage; exit 0 ;;
@@ -171,6 +175,7 @@ main() {
 	case $which in
 	build) wanted=("${BUILD_PACKAGES[@]}") ;;
 	vm) wanted=("${VM_PACKAGES[@]}") ;;
+	browser) wanted=("${BROWSER_PACKAGES[@]}") ;;
 	deploy) wanted=("${DEPLOY_PACKAGES[@]}") ;;
 	all) wanted=("${BUILD_PACKAGES[@]}" "${TEST_PACKAGES[@]}") ;;
 	esac
