@@ -75,6 +75,9 @@ void aside_free(struct aside *a)
 	if (!a)
 		return;
 	aside_cancel(a);
+	/* One that was killed, so that this is short. */
+	if (a->pid)
+		(void)waitpid(a->pid, NULL, 0);
 	free(a);
 }
 
