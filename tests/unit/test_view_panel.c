@@ -35,6 +35,7 @@ static void test_answer_comes_first(void **state)
 		"Waits here, innermost first:",
 		"<li><code>runtime.gopark</code></li>",
 		"<figcaption>goroutines 34 to 1.23k in 1m00s</figcaption>",
+		"<dt>process</dt><dd>pid 7, go1.26.5, stripped, example.org/shop</dd>",
 		"<dt>executable</dt><dd>/app/shop</dd>",
 		"<dt>descriptors</dt>",
 		"<dt>observed</dt>",

@@ -7,7 +7,9 @@
 #define PAGE_MAX    (20 << 10) /* of an agent that watches nothing */
 #define PROCESS_MAX (4 << 10) /* more for each process without a finding */
 
-static const struct agent_count refused[] = { { "no-place", 2 }, { "old-go", 5 } };
+static const struct agent_count refused[] = { { "no-place", 2 },
+					      { "too-many", 0 },
+					      { "old-go", 5 } };
 static const struct agent_count requests[] = { { "200", 41 }, { "404", 3 } };
 
 static struct agent_account account_of(void)
@@ -22,7 +24,7 @@ static struct agent_account account_of(void)
 		.rss_bytes = 23 << 20,
 		.fds = 61,
 		.refused = refused,
-		.n_refused = 2,
+		.n_refused = 3,
 		.malformed = 7,
 		.tasks_lost = 11,
 		.events = { 1700, 13, 17, 19, 1749 },
@@ -82,9 +84,9 @@ static void test_nothing_watched(void **state)
 	check_has(text, "1700 received, 13 sampled out, 17 lost, 19 unreadable; 1.75k probe hits");
 	check_has(text, "7 records that made no sense");
 	check_has(text, "11 starts or ends of processes");
-	check_has(text, "<dt>not watched</dt><dd>2 no-place, 5 old-go</dd>");
+	check_has(text, "<dt>not watched</dt><dd>no-place 2, old-go 5</dd>");
 	check_has(text, "7 not watched");
-	check_has(text, "<dt>answers</dt><dd>41 200, 3 404</dd>");
+	check_has(text, "<dt>answers</dt><dd>200 41, 404 3</dd>");
 	assert_true(strlen(text) < PAGE_MAX);
 	free(shape);
 	free(text);
@@ -98,6 +100,7 @@ static void test_unknown_figures(void **state)
 	(void)state;
 	check_has(text, "<dt>CPU</dt><dd>?</dd>");
 	check_has(text, "? resident");
+	check_has(text, "<dt>not watched</dt><dd>none</dd>");
 	check_has(text, "<dt>descriptors</dt><dd>?</dd>");
 	free(markup_shape(text));
 	free(text);
@@ -118,12 +121,37 @@ static void test_leak(void **state)
 	check_has(text, "<th scope=\"row\">shop</th>");
 	check_has(text, "<td class=\"n\" data-v=\"1234\">1234</td>");
 	check_has(text, "main.go:41 main.(*Server).handle -&gt; main.(*Server).handle.func1");
-	check_has(text, "12 % of 512 MiB");
+	check_has(text, ">12 % of 512 MiB</td>");
+	check_has(text, ">shop/web-0 <small>web</small></td>");
 	check_has(text, "1200 of the 1300 goroutines started here");
 	check_has(text, "Next: Look for the path");
 	check_has(text, "<code>runtime.chanrecv</code> <i>chan.go:667</i>");
 	check_has(text, "12.0 MiB live heap, 2.00 MiB garbage or new");
 	free(markup_shape(text));
+	free(text);
+}
+
+/* A container without a name is its id's first digits; a limit may be the pod's. */
+static void test_containers(void **state)
+{
+	struct agent_account a = account_of();
+	struct fixture f;
+	struct metrics_process one = { &f.process, &f.verdict };
+
+	(void)state;
+	fixture_leak(&f);
+	f.process.container = "0123456789abcdef";
+	f.process.container_name = f.process.pod = f.process.pod_namespace = f.process.pod_uid =
+		NULL;
+	f.process.limit_bytes = -1;
+	char *text = page(&a, &one, 1);
+
+	check_has(text, "<small>0123456789ab</small></td>");
+	check_has(text, ">42 % of 768 MiB</td>");
+	free(text);
+	f.process.pod_limit_bytes = -1;
+	text = page(&a, &one, 1);
+	check_has(text, "<td class=\"n m\">-</td>");
 	free(text);
 }
 
@@ -208,6 +236,7 @@ static void make_hostile(struct hostile *h, void (*make)(struct fixture *f), con
 	h->timers = (struct snapshot_timers){ .total = 3, .n_top = 1 };
 	snprintf(h->timers.top[0].function, SNAPSHOT_TIMER_NAME, "%s", name);
 	p->comm = p->exe = p->go_version = p->module = p->container = p->pod = name;
+	p->container_name = p->pod_namespace = p->pod_uid = name;
 	p->timers = &h->timers;
 	for (size_t i = 0; i < p->n_sites; i++) {
 		struct snapshot_site *s = &h->f.sites[i];
@@ -418,6 +447,7 @@ int main(void)
 		cmocka_unit_test(test_nothing_watched),
 		cmocka_unit_test(test_unknown_figures),
 		cmocka_unit_test(test_leak),
+		cmocka_unit_test(test_containers),
 		cmocka_unit_test(test_states),
 		cmocka_unit_test(test_profiles_are_linked_if_there_are_any),
 		cmocka_unit_test(test_names_never_are_markup),

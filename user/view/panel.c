@@ -10,18 +10,20 @@
 #include "view/view.h"
 #include "view/words.h"
 
-/* Folders of a file's name that are shown before it, as columns. */
-#define SOURCE_COLUMNS 60
+/* Columns that a file's name may take with its folders: in prose, and in lists. */
+#define SOURCE_COLUMNS	      60
+#define SOURCE_COLUMNS_NARROW 36
 
 /* "main.(*Server).handle  main.go:41" */
-static void write_place(FILE *f, const char *function, const char *file, uint32_t line)
+static void write_place(FILE *f, const char *function, const char *file, uint32_t line,
+			unsigned int columns)
 {
 	char source[VIEW_NAME_MAX];
 
 	fputs("<code>", f);
 	html_name(f, function);
 	fputs("</code>", f);
-	if (!*view_source(source, file, line, SOURCE_COLUMNS))
+	if (!*view_source(source, file, line, columns))
 		return;
 	fputs(" <i>", f);
 	html_escape(f, source);
@@ -36,7 +38,7 @@ static void write_answer(FILE *f, const struct finding *n)
 
 	fputs("<p>", f);
 	if (n->site) {
-		write_place(f, n->site->function, n->site->file, n->site->line);
+		write_place(f, n->site->function, n->site->file, n->site->line, SOURCE_COLUMNS);
 		if (*view_runs(runs, n->site)) {
 			fputs(" runs <code>", f);
 			html_escape(f, runs);
@@ -75,7 +77,8 @@ static void write_stack(FILE *f, const struct words_stack *s)
 	fprintf(f, "<p>%s, innermost first:</p>\n<ol>\n", s->head);
 	for (size_t i = 0; i < s->depth; i++) {
 		fputs("<li>", f);
-		write_place(f, s->frames[i].function, s->frames[i].file, s->frames[i].line);
+		write_place(f, s->frames[i].function, s->frames[i].file, s->frames[i].line,
+			    SOURCE_COLUMNS_NARROW);
 		fputs("</li>\n", f);
 	}
 	fputs("</ol>\n", f);
@@ -219,10 +222,22 @@ static void write_term(FILE *f, const char *label, const char *text)
 	fputs("</dd>\n", f);
 }
 
-static void write_executable(FILE *f, const struct snapshot_process *p)
+/* "pid 7, go1.26.5, stripped, example.org/shop": what a narrow row has no room for. */
+static void write_identity(FILE *f, const struct snapshot_process *p)
 {
 	char name[VIEW_NAME_MAX];
 
+	fprintf(f, "<dt>process</dt><dd>pid %d", (int)p->pid);
+	if (*view_name(name, p->go_version)) {
+		fputs(", ", f);
+		html_escape(f, name);
+	}
+	fputs(p->is_stripped ? ", stripped" : "", f);
+	if (*view_name(name, p->module)) {
+		fputs(", ", f);
+		html_escape(f, name);
+	}
+	fputs("</dd>\n", f);
 	write_term(f, "executable", view_name(name, p->exe));
 }
 
@@ -231,7 +246,7 @@ static void write_account(FILE *f, const struct snapshot_process *p)
 	char line[WORDS_MAX];
 
 	fputs("<dl>\n", f);
-	write_executable(f, p);
+	write_identity(f, p);
 	for (enum words_line l = 0; l < WORDS_LINE_MAX; l++)
 		write_term(f, words_label(l), words_line(line, p, l));
 	write_term(f, "observed", words_observed(line, p));
@@ -253,7 +268,7 @@ static void write_site(FILE *f, const struct snapshot_site *s)
 	if (special)
 		fputs(special, f);
 	else
-		write_place(f, s->function, s->file, s->line);
+		write_place(f, s->function, s->file, s->line, SOURCE_COLUMNS_NARROW);
 	if (s->wait_reason && *s->wait_reason) {
 		fputs(" [", f);
 		html_name(f, s->wait_reason);

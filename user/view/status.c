@@ -85,19 +85,22 @@ static void write_charted(FILE *f, const struct panel *l, const struct row *r, e
 	fputs("</td>", f);
 }
 
+/* "shop/web-0 nginx": its pod and which of its containers, or the container alone. */
 static void write_where(FILE *f, const struct snapshot_process *p)
 {
 	char name[VIEW_NAME_MAX], pod[WORDS_MAX];
 
-	fputs("<td class=\"w where\">", f);
-	if (*words_line(pod, p, WORDS_POD)) {
-		html_escape(f, pod);
-	} else if (*view_name(name, p->container)) {
-		if (strlen(name) > CONTAINER_DIGITS)
-			name[CONTAINER_DIGITS] = '\0';
-		html_escape(f, name);
-	}
-	fputs("</td>", f);
+	if (!*view_name(name, p->container_name) &&
+	    strlen(view_name(name, p->container)) > CONTAINER_DIGITS)
+		name[CONTAINER_DIGITS] = '\0';
+	words_line(pod, p, WORDS_POD);
+	fputs("<td class=\"w where\" title=\"", f);
+	html_escape(f, pod);
+	fputs("\">", f);
+	html_escape(f, pod);
+	fputs(*pod && *name ? " <small>" : "<small>", f);
+	html_escape(f, name);
+	fputs("</small></td>", f);
 }
 
 static const char *verdict_class(enum verdict_kind k)
@@ -112,17 +115,19 @@ static const char *verdict_class(enum verdict_kind k)
 	return class ? class : "";
 }
 
+/* Of its own control group or, where that has none, of its pod's. */
 static void write_limit(FILE *f, const struct snapshot_process *p)
 {
-	bool is_known = p->limit_bytes > 0 && p->cgroup_current_bytes >= 0;
-	double part = is_known ? (double)p->cgroup_current_bytes / (double)p->limit_bytes : NAN;
-	char limit[TEXT_HUMAN_MAX];
+	bool is_pods = p->limit_bytes < 0;
+	int64_t limit = is_pods ? p->pod_limit_bytes : p->limit_bytes;
+	int64_t used = is_pods ? p->pod_current_bytes : p->cgroup_current_bytes;
+	double part = limit > 0 && used >= 0 ? (double)used / (double)limit : NAN;
+	char text[TEXT_HUMAN_MAX];
 
 	begin_figure(f, " m", part);
-	if (is_known)
+	if (isfinite(part))
 		fprintf(f, "%.0f %% of ", 100 * part);
-	fprintf(f, "%s</td>",
-		p->limit_bytes < 0 ? "-" : text_bytes(limit, (uint64_t)p->limit_bytes));
+	fprintf(f, "%s</td>", limit < 0 ? "-" : text_bytes(text, (uint64_t)limit));
 }
 
 /* As a share of a CPU or, where that is not known, as the rate of what costs. */
@@ -221,7 +226,8 @@ static void write_heading(FILE *f)
 		{ "n m", "+/min", "growth of goroutines over the last minute" },
 		{ "n m", "Heap live", "after the last garbage collection" },
 		{ "n", "RSS", "anonymous, file and shared" },
-		{ "n m", "Limit", "of its control group's memory, and how much is used" },
+		{ "n m", "Limit",
+		  "of its control group's memory or its pod's, and how much is used" },
 		{ "n w", "GC/min", "garbage collections, since observation began" },
 		{ "n w", "Cost", "of watching it: part of one CPU, or probe hits per second" },
 	};
@@ -324,16 +330,21 @@ static void write_head(FILE *f, const struct agent_account *a, struct row **orde
 	fputs("<p id=\"tools\"><a href=\"./\">refresh</a></p></header>\n", f);
 }
 
+/* "200 41, 404 3": what there was none of is left out. */
 static void write_counts(FILE *f, const char *label, const struct agent_count *counts, size_t n)
 {
-	if (!n)
-		return;
+	const char *gap = "";
+
 	fprintf(f, "<dt>%s</dt><dd>", label);
 	for (size_t i = 0; i < n; i++) {
-		fprintf(f, "%s%" PRIu64 " ", i ? ", " : "", counts[i].n);
+		if (!counts[i].n)
+			continue;
+		fputs(gap, f);
 		html_name(f, counts[i].name);
+		fprintf(f, " %" PRIu64, counts[i].n);
+		gap = ", ";
 	}
-	fputs("</dd>\n", f);
+	fprintf(f, "%s</dd>\n", *gap ? "" : "none");
 }
 
 static void write_usage(FILE *f, const struct agent_account *a)
