@@ -308,9 +308,9 @@ static void watch_above(struct pods *p, const struct folder *f)
 static void find_folders(struct pods *p)
 {
 	for (int i = 0; i < 2; i++) {
-		bool is_there = try_folder(p, &p->pods) & try_folder(p, &p->containers);
+		bool has_pods = try_folder(p, &p->pods), has_links = try_folder(p, &p->containers);
 
-		if (is_there) {
+		if (has_pods && has_links) {
 			unwatch(p, &p->parent_wd);
 			return;
 		}
