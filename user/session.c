@@ -74,8 +74,6 @@ struct session {
 
 /* ---- who is watched ---- */
 
-#define CGROUP_TEXT_MAX 4096
-
 /* What cannot be read matches nothing. */
 static bool passes_filter(const struct session *s, pid_t pid)
 {

@@ -64,8 +64,6 @@
 /* What a reading may read. */
 #define SAMPLE_READ_BYTES (1ULL << 20)
 
-#define CGROUP_TEXT_MAX 4096
-
 /* ---- the kernel's counters ---- */
 
 static uint64_t hits_of(const struct wire_state *s, enum wire_hook h)

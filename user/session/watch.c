@@ -18,9 +18,7 @@
 #include "session/tally.h"
 #include "target/procfs.h"
 
-#define POD_LOGS	"/var/log"
-#define CGROUP_TEXT_MAX 16384
-
+#define POD_LOGS "/var/log"
 /* Executables kept open though no process runs them, for the next one that does. */
 #define WATCH_CACHE_EXES 64
 
@@ -240,17 +238,21 @@ const char *watch_namespace(const struct watch *w, pid_t pid)
 }
 
 /* Good until pods_read(). */
-static struct model_names names_of(const struct watch *w, struct watched *p)
+static struct model_names names_of(const struct watch *w, const struct watched *p)
 {
 	const struct cgroup_identity *id = &p->cgroup;
 	struct pod_names names = pod_names_of(w, id);
 
-	p->is_named = !*id->pod_uid || (names.pod && (names.container || !*id->member));
 	return (struct model_names){ .container = known(id->container),
 				     .container_name = names.container,
 				     .pod = names.pod,
 				     .pod_namespace = names.ns,
 				     .pod_uid = known(id->pod_uid) };
+}
+
+static unsigned int known_names(const struct model_names *names)
+{
+	return (names->pod != NULL) + (names->container_name != NULL);
 }
 
 int watch_names_fd(const struct watch *w)
@@ -263,11 +265,12 @@ bool watch_names(struct watch *w)
 	if (!pods_read(w->pods))
 		return false;
 	for (struct watched *p = w->by_pid; p; p = p->hh.next) {
-		if (p->is_named)
-			continue;
 		struct model_names names = names_of(w, p);
+		unsigned int known = known_names(&names);
 
-		model_process_named(w->model, p->pid, &names);
+		if (known > p->named)
+			model_process_named(w->model, p->pid, &names);
+		p->named = MAX(p->named, known);
 	}
 	return true;
 }
@@ -296,6 +299,7 @@ static int add_to_model(struct watch *w, struct watched *p, uint32_t hooks, bool
 
 	if (err)
 		return err;
+	p->named = known_names(&info.names);
 	err = model_process_add(w->model, &info);
 	if (err)
 		info.resolver.release(info.resolver.arg);

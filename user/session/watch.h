@@ -51,7 +51,7 @@ struct watched {
 	pid_t pid;
 	struct target target;
 	struct cgroup_identity cgroup;
-	bool is_named; /* nothing is missing of the names that its cgroup has */
+	unsigned int named; /* of pod and container: how many have been told */
 	struct probe_link *own_link; /* where the link is this process's alone */
 	struct exe *exe; /* where it is shared */
 	struct mem mem;

@@ -14,8 +14,6 @@
 #define UID_DASHED    36
 #define FILE_TEXT_MAX 1024
 #define STAT_TEXT_MAX 8192 /* memory.stat has some 1.5 KB */
-#define OWN_TEXT_MAX \
-	16384 /* a line of up to PATH_MAX for each of some ten hierarchies, seldom so */
 /* A v1 cgroup without a limit shows the largest page count in bytes. */
 #define V1_NO_LIMIT (UINT64_C(1) << 62)
 
@@ -387,7 +385,7 @@ int cgroups_open(const char *proc_root, const char *prefix, pid_t self, struct c
 {
 	_cleanup_(cgroups_release) struct cgroups c = { 0 };
 	_cleanup_free_ char *path1 = NULL, *path2 = NULL;
-	char dir[PATH_MAX], mounts[PATH_MAX], text[OWN_TEXT_MAX] = "";
+	char dir[PATH_MAX], mounts[PATH_MAX], text[CGROUP_TEXT_MAX] = "";
 	int err = 0;
 
 	snprintf(dir, sizeof(dir), "%s/self", proc_root);

@@ -10,6 +10,9 @@
 
 #include "target/cgtree.h"
 
+/* Of /proc/PID/cgroup: some ten lines, of 350 bytes where Kubernetes runs in a container. */
+#define CGROUP_TEXT_MAX 16384
+
 #define CGROUP_ID_SIZE	65 /* 64 hex digits */
 #define CGROUP_UID_SIZE 37 /* 36 characters with dashes, or, of static pods, 32 hex digits */
 
