@@ -165,6 +165,17 @@ def judge_killed(said):
         lib.equal(want["births"], 1009, "killed: the target went on")
 
 
+def judge_pods(said):
+    """Seen from a pod of its own, with a cgroup namespace."""
+    row = said.object("pods.json")
+    if not row:
+        return
+    want = {"container": f"{41:064}", "pod_uid": "0f3b2c11-9d2e-4c55-8f0a-5b7d6c1e2a33",
+            "pod": None, "limit_bytes": 61 << 20, "pod_limit_bytes": 97 << 20}
+    lib.equal({k: row[k] for k in want}, want, "pods: " + said.text("pods.err"))
+    lib.check(0 < (row["pod_current_bytes"] or 0) <= 97 << 20, "pods: what the pod has")
+
+
 def main():
     if len(sys.argv) != 2:
         sys.exit("usage: kernel.py NAME")
@@ -188,6 +199,7 @@ def main():
     judge_privileges(said, lacks)
     judge_ends(said)
     judge_killed(said)
+    judge_pods(said)
     print(f"Linux {said.text('uname')}: {time.monotonic() - begin:.0f} s")
     lib.finish()
 

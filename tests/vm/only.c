@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * only CAPABILITY,... COMMAND...: runs a command as root with these capabilities and no others.
+ * only [-C] CAPABILITY,... COMMAND...: runs a command as root with these capabilities and no
+ * others; with -C in a cgroup namespace of its own, as a container has it.
  */
 #include <errno.h>
 #include <linux/capability.h>
+#include <sched.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -56,14 +58,16 @@ static int others_drop(unsigned long long keep)
 
 int main(int argc, char **argv)
 {
-	unsigned long long keep = argc > 2 ? mask_of(argv[1]) : 0;
+	int has_namespace = argc > 1 && !strcmp(argv[1], "-C");
+	char **args = argv + 1 + has_namespace;
+	unsigned long long keep = argc > 2 + has_namespace ? mask_of(args[0]) : 0;
 
 	if (!keep) {
-		fprintf(stderr, "usage: only CAPABILITY,... COMMAND...\n");
+		fprintf(stderr, "usage: only [-C] CAPABILITY,... COMMAND...\n");
 		return 2;
 	}
-	if (!others_drop(keep))
-		execvp(argv[2], argv + 2);
+	if ((!has_namespace || !unshare(CLONE_NEWCGROUP)) && !others_drop(keep))
+		execvp(args[1], args + 1);
 	perror("only");
 	return 1;
 }
