@@ -2,7 +2,6 @@
 #include "session.h"
 
 #include <inttypes.h>
-#include <malloc.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -40,15 +39,16 @@
 
 /* With all processes watched, one that has exited is shown for this long and then forgotten. */
 #define SESSION_GONE_TICKS 5
+#define SESSION_BRIEF_S	   60
 
 /* With all processes watched, the births and deaths that all of them together may stream. */
 #define SESSION_RECORDS_PER_S 4000
 
+/* Go statements of a process that an agent keeps apart; the smallest go into "other". */
+#define SESSION_AGENT_SITES 256
+
 /* ... and the ring for them: five seconds' worth.  It counts twice in our own memory. */
 #define SESSION_RING_BYTES (1U << 20)
-
-/* What is as large is given back to the kernel when it is freed: pages of executables above all. */
-#define SESSION_LARGE_BYTES (64 << 10)
 
 struct session {
 	const struct session_opts *opts;
@@ -277,7 +277,10 @@ static void forget_gone(struct session *s)
 	struct watched *p, *next;
 
 	HASH_ITER (hh, s->watch.by_pid, p, next) {
-		if (p->is_gone && p->gone_ticks++ >= SESSION_GONE_TICKS)
+		/* An agent shows nobody what has just come and gone, and there may be many. */
+		bool is_brief = s->agent && p->ticks < SESSION_BRIEF_S;
+
+		if (p->is_gone && p->gone_ticks++ >= (is_brief ? 1 : SESSION_GONE_TICKS))
 			watch_remove(&s->watch, p);
 	}
 }
@@ -520,7 +523,10 @@ static int start_watch(struct session *s)
 		return err;
 	err = open_probe(s);
 	if (!err)
-		err = model_new(&(struct model_opts){ 0 }, &s->model);
+		err = model_new(&(struct model_opts){ .max_sites = s->opts->agent
+									   ? SESSION_AGENT_SITES
+									   : 0 },
+				&s->model);
 	if (!err)
 		err = judge_new(&s->judge);
 	if (!err && s->opts->tape)
@@ -664,14 +670,6 @@ static void teardown(struct session *s)
 	loop_free(s->loop);
 }
 
-static void keep_memory_small(void)
-{
-#ifdef __GLIBC__
-	mallopt(M_MMAP_THRESHOLD, SESSION_LARGE_BYTES);
-	mallopt(M_ARENA_MAX, 1); /* threads here only wait for the kernel */
-#endif
-}
-
 int session_run(const struct session_opts *opts)
 {
 	struct session s = {
@@ -680,7 +678,6 @@ int session_run(const struct session_opts *opts)
 	};
 	int err;
 
-	keep_memory_small();
 	spawn_init(&s.spawn);
 	err = loop_new(&s.loop);
 	if (!err)
@@ -769,6 +766,11 @@ const struct target *session_target(const struct session *s, pid_t pid)
 	const struct watched *p = watch_find(&s->watch, pid);
 
 	return p && !p->is_gone ? &p->target : NULL;
+}
+
+struct agent_traffic session_traffic(const struct session *s)
+{
+	return s->watch.traffic;
 }
 
 const struct agent_count *session_refusals(const struct session *s, size_t *ret_n)

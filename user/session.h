@@ -80,6 +80,8 @@ const struct target *session_target(const struct session *s, pid_t pid);
 
 /* What was lost or refused so far. */
 struct snapshot_observer session_observer(const struct session *s);
+/* Processes that came and went so far. */
+struct agent_traffic session_traffic(const struct session *s);
 /* Go processes that could not be watched so far, by reason. */
 const struct agent_count *session_refusals(const struct session *s, size_t *ret_n);
 

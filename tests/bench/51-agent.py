@@ -146,7 +146,7 @@ def churn(seconds):
     return n
 
 
-def bench_churn(watcher, rows):
+def bench_churn(watcher):
     before, rss = leftovers.count(watcher.pid), memory(watcher.pid)["RssAnon"]
     cpu, begun = cpu_s(watcher.pid), time.monotonic()
     n = churn(CHURN_S / 2)
@@ -155,8 +155,8 @@ def bench_churn(watcher, rows):
     took = time.monotonic() - begun
     share = (cpu_s(watcher.pid) - cpu) / took
     end = memory(watcher.pid)["RssAnon"]
-    after = leftovers.settle(watcher.pid, before)
-    rows += [
+    after = leftovers.count(watcher.pid)
+    return [
         (f"{n} short processes in {took:.0f} s: CPU, share of one core", f"{100 * share:.2f} %"),
         ("memory before, half-way, at the end", f"{rss:.1f}, {half:.1f}, {end:.1f} MiB anonymous"),
         ("links, maps, programs, descriptors before", json.dumps(before)),
@@ -166,8 +166,6 @@ def bench_churn(watcher, rows):
 
 def main():
     lib.need_root()
-    if leftovers.bpftool() is None:
-        lib.skip("needs bpftool")
     lib.build(sorted({p[0] for p in OTHERS} | {"busy", "exiter"}), ["stripped"], [GO, OLD_GO])
     progs = fleet()
     watcher = Watcher()
@@ -184,9 +182,9 @@ def main():
     answer = watcher.metrics()
     if answer:
         rows.append(("/metrics", f"{answer[0]:.1f} ms, {answer[1] / 1e6:.2f} MB"))
-    if CHURN_S:
-        bench_churn(watcher, rows)
     for row in rows:
+        print(*row, sep="\t", flush=True)
+    for row in bench_churn(watcher) if CHURN_S else []:
         print(*row, sep="\t", flush=True)
     print("SIGTERM to end", f"{watcher.stop():.1f} s", sep="\t")
     for p in progs:

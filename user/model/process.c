@@ -724,6 +724,8 @@ int process_tick(struct process *p, uint64_t now_ns)
 	if (!err && dt > 0)
 		err = series3_add(&p->births, now_ns, births / dt);
 	p->tick_ns = MAX(p->tick_ns, now_ns);
+	if (p->is_closed)
+		idclock_release(&p->clock);
 	return err;
 }
 

@@ -102,6 +102,7 @@ void agent_account_of(struct agent *a, const struct snapshot *snap, struct agent
 		.requests = a->requests,
 		.n_requests = a->n_requests,
 	};
+	ret->traffic = session_traffic(a->session);
 	ret->refused = session_refusals(a->session, &ret->n_refused);
 	account_of_snapshot(snap, ret);
 }

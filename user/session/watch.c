@@ -2,6 +2,7 @@
 #include "session/watch.h"
 
 #include <fcntl.h>
+#include <malloc.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,6 +22,9 @@
 #define POD_LOGS "/var/log"
 /* Executables kept open though no process runs them, for the next one that does. */
 #define WATCH_CACHE_EXES 64
+
+/* What is as large is given back to the kernel when it is freed: pages of executables above all. */
+#define WATCH_LARGE_BYTES (64 << 10)
 
 static uint32_t hooks_wanted(bool watch_parks)
 {
@@ -44,8 +48,17 @@ static const char *const refusal_names[WATCH_REFUSALS] = {
 	[WATCH_OTHER] = "other",
 };
 
+static void keep_memory_small(void)
+{
+#ifdef __GLIBC__
+	mallopt(M_MMAP_THRESHOLD, WATCH_LARGE_BYTES);
+	mallopt(M_ARENA_MAX, 1); /* threads here only wait for the kernel */
+#endif
+}
+
 int watch_init(struct watch *w, const struct watch_opts *opts)
 {
+	keep_memory_small();
 	*w = (struct watch){
 		.probe = opts->probe,
 		.model = opts->model,
@@ -408,7 +421,7 @@ int watch_add(struct watch *w, pid_t pid, struct watch_error *ret_error)
 	err = open_target(w, pid, &p->target, ret_error);
 	if (err) {
 		count_refusal(w, ret_error);
-		w->unseen += err == -ESRCH;
+		w->traffic.unseen += err == -ESRCH || err == -ENOENT;
 		check_prepared(w, pid, NULL);
 		free(p);
 		return err;
@@ -421,7 +434,7 @@ int watch_add(struct watch *w, pid_t pid, struct watch_error *ret_error)
 		watched_free(w, p);
 		return err;
 	}
-	p->phase = (uint32_t)w->begun++;
+	p->phase = (uint32_t)w->traffic.begun++;
 	attached_ns = clock_now_ns();
 	/* Once all that was there is watched, who comes may be gone as soon. */
 	if (w->samples && w->is_shared)
@@ -522,7 +535,7 @@ void watch_gone(struct watch *w, struct watched *p, uint64_t ts_ns, int exit_cod
 	if (p->is_gone)
 		return;
 	p->is_gone = true;
-	w->ended++;
+	w->traffic.ended++;
 	tally_cancel(w, p);
 	heapread_cancel(p);
 	probe_target_stop(w->probe, p->pid); /* all hooks at once, where an exec has not done so */

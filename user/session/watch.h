@@ -126,8 +126,7 @@ struct watch {
 	VEC(struct newcomer) newcomers; /* in order of due_ns */
 	uint64_t refused; /* Go processes that could not be watched */
 	struct agent_count refusals[WATCH_REFUSALS]; /* them, and those of WATCH_DENIED */
-	uint64_t begun, ended; /* processes whose observation has begun, and ended by itself */
-	uint64_t unseen; /* programs that ended before they could be looked at: Go or not */
+	struct agent_traffic traffic;
 };
 
 struct watch_opts {

@@ -21,6 +21,12 @@ struct agent_events {
 	uint64_t hits;
 };
 
+/* Processes that came and went. */
+struct agent_traffic {
+	uint64_t begun, ended; /* those that came under observation, and that ended under it */
+	uint64_t unseen; /* programs, Go or not, that ended before they could be looked at */
+};
+
 struct agent_account {
 	const char *version; /* of gotide */
 	const char *kernel; /* release, as uname(2) has it */
@@ -38,6 +44,7 @@ struct agent_account {
 	int64_t fds; /* open descriptors */
 
 	uint64_t processes; /* watched now */
+	struct agent_traffic traffic;
 	const struct agent_count *refused; /* Go processes that could not be watched, by reason */
 	size_t n_refused;
 	uint64_t malformed; /* records that made no sense */
