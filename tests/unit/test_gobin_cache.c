@@ -161,12 +161,35 @@ static void test_many_refusals(void **state)
 	gobin_cache_free(NULL);
 }
 
+static void test_peek(void **state)
+{
+	int fd = image_file("go1.22.12"), other = image_file("go1.22.11");
+	enum gobin_reason reason = GOBIN_OK;
+	struct gobin_cache *c = NULL;
+	struct gobin *b;
+
+	(void)state;
+	assert_int_equal(gobin_cache_new(4, &c), 0);
+	assert_int_equal(gobin_cache_peek(c, fd, &reason), -ENOENT);
+	b = get(c, fd);
+	assert_int_equal(gobin_cache_peek(c, fd, &reason), 0);
+	assert_int_equal(reason, GOBIN_NO_OFFSETS);
+	assert_int_equal(gobin_cache_peek(c, other, &reason), -ENOENT);
+	assert_int_equal(gobin_cache_peek(c, -1, &reason), -EBADF);
+	gobin_cache_trim(c);
+	assert_string_equal(gobin_info(b)->version.text, "go1.22.12");
+	gobin_unref(b);
+	gobin_cache_free(c);
+	close(fd);
+	close(other);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_shared),	      cmocka_unit_test(test_changed),
-		cmocka_unit_test(test_refusals),      cmocka_unit_test(test_bounded),
-		cmocka_unit_test(test_many_refusals),
+		cmocka_unit_test(test_peek),	cmocka_unit_test(test_shared),
+		cmocka_unit_test(test_changed), cmocka_unit_test(test_refusals),
+		cmocka_unit_test(test_bounded), cmocka_unit_test(test_many_refusals),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -158,6 +158,55 @@ static void test_unknown_pid_is_ignored(void **state)
 	sim_release(&s);
 }
 
+/* Of the sanitizer's run-time library, which all unit tests have. */
+size_t __sanitizer_get_current_allocated_bytes(void);
+
+static void come_and_go(struct model *m, pid_t pid, uint64_t now_ns)
+{
+	struct model_process_info info = {
+		.pid = pid,
+		.comm = "brief",
+		.start_ns = now_ns,
+		.resolver = { .site = sim_site_name, .frames = sim_frames, .reason = sim_reason },
+	};
+
+	assert_int_equal(model_process_add(m, &info), 0);
+	for (uint64_t goid = 1; goid <= 5; goid++) {
+		struct event birth = { .kind = WIRE_BIRTH,
+				       .pid = pid,
+				       .ts_ns = now_ns + goid,
+				       .go = { .goid = goid, .gopc = sim_gopc(goid % 3) } };
+
+		model_event(m, &birth);
+	}
+	model_counts_begin(m);
+	for (unsigned int site = 0; site < 3; site++)
+		model_site_counts(m, pid, sim_gopc(site),
+				  &(struct wire_site){ .births = 2, .deaths = 1 });
+	model_counts_end(m);
+	model_process_exited(m, pid, now_ns + NSEC_PER_SEC / 2, 0);
+	model_tick(m, now_ns + NSEC_PER_SEC);
+	model_process_remove(m, pid);
+}
+
+/* Of a month of processes that came and went nothing is left. */
+static void test_what_is_gone_takes_no_memory(void **state)
+{
+	const pid_t n = 100003, settled = 1009;
+	struct model *m = NULL;
+	size_t then = 0;
+
+	(void)state;
+	assert_int_equal(model_new(NULL, &m), 0);
+	for (pid_t i = 0; i < n; i++) {
+		if (i == settled)
+			then = __sanitizer_get_current_allocated_bytes();
+		come_and_go(m, 1 + i, (uint64_t)(1 + i) * NSEC_PER_SEC);
+	}
+	assert_true(__sanitizer_get_current_allocated_bytes() <= then);
+	model_free(m);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -166,6 +215,7 @@ int main(void)
 		cmocka_unit_test(test_same_pid_twice),
 		cmocka_unit_test(test_resolver_released_once),
 		cmocka_unit_test(test_unknown_pid_is_ignored),
+		cmocka_unit_test(test_what_is_gone_takes_no_memory),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -103,6 +103,35 @@ static void test_too_many_sites_are_folded(void **state)
 	process_free(p);
 }
 
+/* Ten thousand go statements: the largest are kept, nothing of the rest is lost but its names. */
+static void test_ten_thousand_sites(void **state)
+{
+	const uint64_t n = 10000, max = 256, big = 13;
+	struct process *p = new_process((uint32_t)max);
+	struct snapshot_process snap;
+	uint64_t found = 0, born = 0, died = 0;
+
+	(void)state;
+	for (uint64_t t = 1; t <= 40; t++) {
+		for (unsigned int i = 0; i < n; i++)
+			count(p, i, i + big >= n ? 1000 * t : 3, i + big >= n ? 10 * t : 1);
+		tick(p, 1000 + t);
+	}
+	picture(p, &snap);
+	assert_int_equal(snap.n_sites, max + 1);
+	assert_int_equal(snap.sites_folded, n - max);
+	for (size_t i = 0; i < snap.n_sites; i++) {
+		born += snap.sites[i].born;
+		died += snap.sites[i].died;
+		found += snap.sites[i].born == 40000;
+	}
+	assert_int_equal(born, (n - big) * 3 + big * 40000);
+	assert_int_equal(died, (n - big) * 1 + big * 400);
+	assert_int_equal(found, big); /* the last to come, and the largest */
+	picture_free(&snap);
+	process_free(p);
+}
+
 static void test_counts_the_kernel_folded(void **state)
 {
 	struct process *p = new_process(4);
@@ -525,6 +554,7 @@ int main(void)
 		cmocka_unit_test(test_too_many_sites_are_folded),
 		cmocka_unit_test(test_unfolded_site_counts_once),
 		cmocka_unit_test(test_folded_sites_are_read_twice),
+		cmocka_unit_test(test_ten_thousand_sites),
 		cmocka_unit_test(test_counts_the_kernel_folded),
 		cmocka_unit_test(test_reasons),
 		cmocka_unit_test(test_books_of_the_stream),
