@@ -77,6 +77,12 @@ void exes_put(struct exes *e, struct exe *x, uint64_t now_ns)
 	HASH_ADD(hh, e->by_key, key, sizeof(x->key), x);
 }
 
+void exes_drop(struct exes *e, struct exe *x)
+{
+	if (x && !--x->users)
+		exe_free(e, x);
+}
+
 void exes_trim(struct exes *e, uint64_t now_ns)
 {
 	struct exe *x, *next;

@@ -38,7 +38,10 @@ void exes_release(struct exes *e);
 /* The link of an executable; attached for the first process.  path: as probe_attach() has it. */
 int exes_get(struct exes *e, const struct gobin *bin, const char *path, struct exe **ret,
 	     struct probe_error *ret_error) _must_check_;
-void exes_put(struct exes *e, struct exe *x, uint64_t now_ns); /* NULL is fine */
+/* Its process has ended.  NULL is fine. */
+void exes_put(struct exes *e, struct exe *x, uint64_t now_ns);
+/* The same, but its process goes on, unwatched: no probe may stay for it.  NULL is fine. */
+void exes_drop(struct exes *e, struct exe *x);
 
 /* Takes out what nobody has used for long, or is too much. */
 void exes_trim(struct exes *e, uint64_t now_ns);

@@ -136,7 +136,10 @@ static void detach(struct watch *w, struct watched *p)
 {
 	probe_detach_later(w->probe, p->own_link);
 	p->own_link = NULL;
-	exes_put(&w->exes, p->exe, clock_now_ns());
+	if (p->is_gone)
+		exes_put(&w->exes, p->exe, clock_now_ns());
+	else
+		exes_drop(&w->exes, p->exe);
 	p->exe = NULL;
 }
 
