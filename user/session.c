@@ -89,9 +89,8 @@ static bool passes_filter(const struct session *s, pid_t pid)
 		    procfs_exe_path(s->proc_root, pid, exe, sizeof(exe), &is_deleted))
 			log_debug("pid %d: its name cannot be read", pid);
 	}
-	if (filter_asks(f, FILTER_CGROUP) &&
-	    procfs_cgroup(s->proc_root, pid, cgroup, sizeof(cgroup)))
-		log_debug("pid %d: its cgroup cannot be read", pid);
+	if (filter_asks(f, FILTER_CGROUP))
+		watch_cgroups(&s->watch, pid, cgroup, sizeof(cgroup));
 	const char *ns = filter_asks(f, FILTER_NAMESPACE) ? watch_namespace(&s->watch, pid) : NULL;
 
 	return filter_wants(f, &(struct filter_subject){

@@ -342,6 +342,30 @@ static void every_form_of_node(void **state)
 	}
 }
 
+/* What rules on cgroups are held against: the same wherever gotide itself is. */
+static void paths_from_the_root(void **state)
+{
+	char text[4096], from_root[4096];
+	struct cgroups trees;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(forms); i++) {
+		open_form(&forms[i], &trees, text);
+		cgroup_from_root(&trees, text, from_root, sizeof(from_root));
+		if (!forms[i].err)
+			assert_null(strstr(from_root, "/.."));
+		if (!forms[i].err && *forms[i].uid)
+			assert_non_null(strstr(from_root, "kubepods"));
+		cgroups_release(&trees);
+	}
+	cgroup_from_root(&(struct cgroups){ 0 }, "3:cpu:/a\n\nnone\n0::/../b:c\n", from_root,
+			 sizeof(from_root));
+	assert_string_equal(from_root, "0:cpu:/a\n0::/../b:c\n");
+	cgroup_from_root(&(struct cgroups){ 0 }, "3:cpu:/a\n4:io:/long/one\n5::/b\n", from_root,
+			 19);
+	assert_string_equal(from_root, "0:cpu:/a\n0::/b\n");
+}
+
 /* As the process of another pid it is not found in the tree: what is told is right all the same. */
 static void not_found_in_the_tree(void **state)
 {
@@ -392,6 +416,7 @@ int main(void)
 		cmocka_unit_test(hostile_paths_are_refused),
 		cmocka_unit_test(long_paths_are_refused),
 		cmocka_unit_test(every_form_of_node),
+		cmocka_unit_test(paths_from_the_root),
 		cmocka_unit_test(not_found_in_the_tree),
 		cmocka_unit_test(no_proc_at_all),
 	};

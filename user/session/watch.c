@@ -271,6 +271,15 @@ static unsigned int known_names(const struct model_names *names)
 	return (names->pod != NULL) + (names->container_name != NULL);
 }
 
+void watch_cgroups(const struct watch *w, pid_t pid, char *buf, size_t size)
+{
+	char text[CGROUP_TEXT_MAX];
+
+	buf[0] = '\0';
+	if (!procfs_cgroup(w->proc_root, pid, text, sizeof(text)))
+		cgroup_from_root(&w->cgroups, text, buf, size);
+}
+
 int watch_names_fd(const struct watch *w)
 {
 	return pods_fd(w->pods);

@@ -197,6 +197,8 @@ size_t watch_alive(const struct watch *w);
  * Good until watch_names().
  */
 const char *watch_namespace(const struct watch *w, pid_t pid);
+/* Its cgroups, as cgroup_from_root() has them; "" if they cannot be read. */
+void watch_cgroups(const struct watch *w, pid_t pid, char *buf, size_t size);
 /* Readable when watch_names() has something to do: names of pods and containers have come. */
 int watch_names_fd(const struct watch *w);
 /* Tells the model the names that have become known; whether there are any. */

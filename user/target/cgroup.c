@@ -216,6 +216,27 @@ void cgroup_identify(const struct cgroups *c, const char *text, struct cgroup_id
 	}
 }
 
+void cgroup_from_root(const struct cgroups *c, const char *text, char *buf, size_t size)
+{
+	char path[PATH_MAX];
+	struct line l;
+	size_t at = 0;
+
+	buf[0] = '\0';
+	while (next_line(&text, &l)) {
+		const struct cgtree *t = tree_of(c, &l);
+		bool is_known = t && !cgtree_resolve(t, l.path, l.path_len, path, sizeof(path));
+		const char *shown = is_known ? *path ? path : "/" : l.path;
+		int len = (int)(is_known ? strlen(shown) : l.path_len);
+		int n = snprintf(buf + at, size - at, "0:%.*s:%.*s\n", (int)l.controllers_len,
+				 l.controllers, len, shown);
+
+		if (n >= 0 && (size_t)n < size - at)
+			at += (size_t)n;
+		buf[at] = '\0';
+	}
+}
+
 /* ---- memory ---- */
 
 /* How the two versions name the same things. */

@@ -43,6 +43,12 @@ struct cgroup_identity {
 /* text: of /proc/PID/cgroup. */
 void cgroup_identify(const struct cgroups *c, const char *text, struct cgroup_identity *ret);
 
+/*
+ * The text with each path from the root of its tree, as the node has it, where that is known; else
+ * as it is.  A line that has no room is left out.
+ */
+void cgroup_from_root(const struct cgroups *c, const char *text, char *buf, size_t size);
+
 struct cgroup_memory {
 	uint64_t limit_bytes; /* the lowest on the way up; UINT64_MAX: none */
 	uint64_t current_bytes;

@@ -43,7 +43,7 @@ bool filter_asks(const struct filter *f, enum filter_key key);
 
 struct filter_subject {
 	const char *comm, *exe; /* exe: base name; both may be "" */
-	const char *cgroup; /* the text of /proc/PID/cgroup */
+	const char *cgroup; /* lines as of /proc/PID/cgroup */
 	const char *pod_namespace; /* NULL: none, or not known yet */
 };
 
