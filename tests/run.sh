@@ -89,17 +89,19 @@ deploy() {
 	done
 }
 
-# vm [short]: every kernel of tests/vm/kernels.txt, those marked short, or those in GOTIDE_KERNELS.
+# vm [short]: every kernel of tests/vm/kernels.txt, those marked short, or those in GOTIDE_KERNELS; and
+# in any case the agent with few capabilities, on one where they suffice.
 vm() {
-	local name names
+	local name names agent_kernel=6.12
 
 	read -ra names -d '' <<<"${GOTIDE_KERNELS:-$(scripts/fetch-kernels.sh --names "${1:-}")}"
 	# All at once, which is faster; what fails is said by the test that lacks it.
 	[ "$(id -u)" != 0 ] || scripts/setup.sh --vm >"$logs/vm-setup.log" 2>&1
-	scripts/fetch-kernels.sh "${names[@]}" >"$logs/vm-fetch.log" 2>&1
+	scripts/fetch-kernels.sh "${names[@]}" "$agent_kernel" >"$logs/vm-fetch.log" 2>&1
 	for name in "${names[@]}"; do
 		run "vm/$name" tests/vm/kernel.py "$name"
 	done
+	run "vm/$agent_kernel-agent" tests/vm/kernel.py "$agent_kernel" agent
 }
 
 for kind in "${@:-all}"; do

@@ -58,9 +58,24 @@ static void nothing_is_started_or_reached(void **state)
 	(void)state;
 	assert_int_equal(errno_of(&o, SYS_execve, (long)"/nonexistent", 0, 0), EPERM);
 	assert_int_equal(errno_of(&o, SYS_clone, SIGCHLD, 0, 0), EPERM);
+	assert_int_equal(errno_of(&o, SYS_clone, CLONE_VM | CLONE_SIGHAND | SIGCHLD, 0, 0), EPERM);
 	assert_int_equal(errno_of(&o, SYS_socket, AF_INET, SOCK_STREAM, 0), EPERM);
 	assert_int_equal(errno_of(&o, SYS_kill, getpid(), 0, 0), EPERM);
 	assert_int_equal(errno_of(&o, SYS_perf_event_open, 0, 0, 0), EPERM);
+}
+
+/* Flags of which the kernel takes no two together, so that there is none in fact. */
+static void threads_are_let_through(void **state)
+{
+	const long nothing = CLONE_PIDFD | CLONE_PARENT_SETTID;
+	const long thread = CLONE_THREAD | CLONE_VM | CLONE_SIGHAND | nothing;
+	const struct calls_opts o = { 0 };
+
+	(void)state;
+	assert_int_equal(errno_of(&o, SYS_clone, thread, 0, 0), EINVAL);
+	assert_int_equal(errno_of(&o, SYS_clone, thread | CLONE_NEWUSER, 0, 0), EPERM);
+	/* libc goes on with clone() */
+	assert_int_equal(errno_of(&o, SYS_clone3, 0, 0, 0), ENOSYS);
 }
 
 static void files_open_for_reading_alone(void **state)
@@ -133,6 +148,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(nothing_is_started_or_reached),
+		cmocka_unit_test(threads_are_let_through),
 		cmocka_unit_test(files_open_for_reading_alone),
 		cmocka_unit_test(memory_never_becomes_code),
 		cmocka_unit_test(own_death_is_seen),

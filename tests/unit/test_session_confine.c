@@ -60,7 +60,7 @@ static void what_is_kept_is_what_is_held(void **state)
 	assert_false(a->c.has_filter);
 	if (privilege_held() & PRIVILEGE_BIT(CAP_SETPCAP))
 		assert_int_equal(a->bounding, 0);
-	assert_int_equal(strstr(a->c.lacks, "CAP_SETPCAP") != NULL, a->bounding);
+	assert_string_equal(a->c.lacks, "");
 	munmap(a, sizeof(*a));
 }
 

@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
-# boot.sh KERNEL OUTDIR: boots one of the kernels of kernels.txt in QEMU with gotide and the Go test
-# programs, and leaves in OUTDIR what its steps (tests/vm/init) said, and the console.  Everything is
-# in an initramfs and nothing in the guest is loaded as a module: Debian's cloud kernels have no file
-# system to share with the host built in.  The processor is emulated, for hosts without KVM.
+# boot.sh KERNEL OUTDIR [STEPS]: boots one of the kernels of kernels.txt in QEMU with gotide and the Go
+# test programs, and leaves in OUTDIR what its steps (tests/vm/init; "agent": that one alone) said, and
+# the console.  Everything is in an initramfs and nothing in the guest is loaded as a module: Debian's
+# cloud kernels have no file system to share with the host built in.  The processor is emulated, for
+# hosts without KVM.
 # Exit 77 with a reason on the last line where there is no QEMU, or no such kernel.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -13,6 +14,7 @@ TIME_LIMIT_S=${GOTIDE_VM_LIMIT_S:-600}
 OLD=1.19 NEW=1.27
 kernel=${1:?boot.sh KERNEL OUTDIR}
 out=${2:?boot.sh KERNEL OUTDIR}
+steps=${3:-all}
 
 skip() {
 	echo "$*"
@@ -63,7 +65,7 @@ pack() {
 boot() {
 	timeout -k 5 "$TIME_LIMIT_S" nice qemu-system-x86_64 -M q35 -accel tcg,thread=multi \
 		-cpu Haswell-v4,-cx16 -smp 2 -m 1024 -kernel "$vmlinuz" -initrd "$out/initramfs.cpio" \
-		-append 'console=ttyS0 quiet loglevel=4 panic=-1 reboot=t tsc=reliable' \
+		-append 'console=ttyS0 quiet loglevel=4 panic=-1 reboot=t tsc=reliable'" gotide.steps=$steps" \
 		-display none -nodefaults -no-reboot -monitor none \
 		-serial "file:$out/console" -serial "file:$out/results.tar" \
 		</dev/null >"$out/qemu.log" 2>&1

@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""kernel.py NAME: one of the kernels of kernels.txt, emulated; what its guest said (init) against what
-the programs in it did.  What doctor must find missing there is in the list."""
+"""kernel.py NAME [agent]: one of the kernels of kernels.txt, emulated; what its guest said (init)
+against what the programs in it did.  What doctor must find missing there is in the list.  agent: only
+the agent, with as few capabilities as it can begin with, until it has found a leak."""
 
 import os
+import re
 import subprocess
 import sys
 import time
@@ -19,6 +21,9 @@ RSS_SLACK_BYTES = 2 << 20
 # Of 14455 births and deaths, while pages are joined as fast as the kernel can.
 MOVED_BAD_MAX = 499
 RUNS = 401
+CLONE3 = 435
+# linux/capability.h
+SYS_PTRACE, SYS_ADMIN, PERFMON, BPF = (1 << n for n in (19, 21, 38, 39))
 SPANS = 53
 
 
@@ -31,9 +36,9 @@ def lacks_of(name):
     sys.exit(f"no kernel {name} in kernels.txt")
 
 
-def boot(name, out):
+def boot(name, out, steps):
     """Ends the test as the guest's boot did, unless that went well."""
-    done = subprocess.run([os.path.join(HERE, "boot.sh"), name, out], check=False)
+    done = subprocess.run([os.path.join(HERE, "boot.sh"), name, out, steps], check=False)
     if done.returncode:
         sys.exit(done.returncode)
 
@@ -86,17 +91,18 @@ def states(said, name):
 def judge_privileges(said, lacks):
     """Few suffice for uprobe.multi; without it CAP_SYS_ADMIN is asked for, and is enough."""
     missing = {name: "missing" for name in lacks}
+    alone = {f"CAP_{c}": "denied" for c in ("DAC_READ_SEARCH", "SYS_RESOURCE")}
+    few = {**missing, **alone, "CAP_SYS_ADMIN": "denied", "uprobe": "denied",
+           "perf_event_paranoid": "denied"}
     if lacks:
-        few = {**missing, "uprobe": "denied", "perf_event_paranoid": "denied"}
         lib.equal(said.text("few.status"), "1", "few privileges: status")
         lib.check("CAP_SYS_ADMIN" in said.text("few.err"),
                   f"few privileges: no word of CAP_SYS_ADMIN: {said.text('few.err')}")
         lib.equal(said.text("few.during"), "no", "few privileges: probes")
     else:
-        few = {"uprobe": "denied", "perf_event_paranoid": "denied"}
         judge_count(said, "few")
     lib.equal(states(said, "few"), few, "few privileges: doctor")
-    lib.equal(states(said, "many"), missing, "CAP_SYS_ADMIN: doctor")
+    lib.equal(states(said, "many"), {**missing, **alone}, "CAP_SYS_ADMIN: doctor")
     judge_count(said, "many")
 
 
@@ -176,15 +182,68 @@ def judge_pods(said):
     lib.check(0 < (row["pod_current_bytes"] or 0) <= 97 << 20, "pods: what the pod has")
 
 
-def main():
-    if len(sys.argv) != 2:
-        sys.exit("usage: kernel.py NAME")
-    name = sys.argv[1]
-    out = os.path.join(lib.OUTPUT, "vm", name)
-    lacks = lacks_of(name)
-    begin = time.monotonic()
-    boot(name, out)
-    said = Said(out)
+def judge_privileges_left(said, begun, left):
+    """The agent's: nothing can come back by an exec, either."""
+    proc = dict(row.split(":\t", 1) for row in said.text("agent.proc").splitlines() if ":\t" in row)
+    for key, want in (("CapEff", left), ("CapPrm", left), ("CapInh", 0), ("CapAmb", 0)):
+        lib.equal(proc.get(key), f"{want:016x}", f"agent: {key}")
+    # To empty it takes a capability that it does not have.
+    lib.equal(proc.get("CapBnd"), f"{begun:016x}", "agent: CapBnd")
+    lib.equal([proc.get(k) for k in ("NoNewPrivs", "Seccomp")], ["1", "2"],
+              "agent: no_new_privs, filter")
+
+
+def calls_refused(said):
+    """Of the agent's, by the kernel's audit log.  clone3 is refused so that clone is taken."""
+    return {int(m[1]) for m in re.finditer(r'type=1326 .*comm="gotide".* syscall=(\d+)',
+                                           said.text("dmesg"))} - {CLONE3}
+
+
+def of_agent(said, name, **labels):
+    """label -> value, of each sample of that name with these labels among others."""
+    found = []
+    for line in said.text("agent.metrics").splitlines():
+        sample = re.fullmatch(r"(\w+)\{(.*)\} (\S+)", line)
+        if not sample or sample[1] != name:
+            continue
+        have = dict(re.findall(r'(\w+)="((?:[^"\\]|\\.)*)"', sample[2]))
+        if labels.items() <= have.items():
+            found.append({**have, "value": float(sample[3])})
+    return found
+
+
+def judge_agent(said, multi, begun):
+    """It is allowed less than what it would take to see all, and says of what it is that it does not
+    see it."""
+    pid = said.text("agent.pid")
+    judge_privileges_left(said, begun, SYS_PTRACE if multi else SYS_PTRACE | SYS_ADMIN)
+    lib.equal(calls_refused(said), set(), "agent: calls that its filter should let through")
+    lib.check("without CAP_DAC_READ_SEARCH" in said.text("agent.err"),
+              f"agent: what is missing: {said.text('agent.err')}")
+    comms = {p["comm"] for p in of_agent(said, "gotide_process_info")}
+    lib.equal(comms, {"leak-new", "count-old"}, "agent: watched, and what came later")
+    denied = of_agent(said, "gotide_agent_refused_total", reason="denied")
+    lib.equal([d["value"] for d in denied], [1], "agent: executables that it may not read")
+    for name, want in (("gotide_heap_inuse_bytes", 1), ("gotide_open_fds", 0)):
+        lib.equal(len(of_agent(said, name, pid=pid)), want, f"agent: {name} of another user's")
+    lib.equal([said.text(f"agent.{x}") for x in ("during", "gone", "status")], ["yes", "yes", "0"],
+              "agent: probes while it watched, gone after, status")
+
+
+def judge_agent_alone(said, lacks):
+    multi = "uprobe.multi" not in lacks
+    judge_agent(said, multi, (BPF | PERFMON if multi else SYS_ADMIN) | SYS_PTRACE)
+
+    facts = facts_of(said, "agent.ready")
+    found = of_agent(said, "gotide_finding", pid=said.text("agent.pid"), kind="goroutine-leak")
+    lib.equal([(f["function"], f["source"]) for f in found],
+              [(facts["function"], f"{facts['file']}:{facts['line']}")], "agent: what leaks")
+    verdicts = of_agent(said, "gotide_verdict", pid=said.text("agent.pid"))
+    lib.equal([(v["verdict"], v["value"]) for v in verdicts], [("goroutine-leak", 1)],
+              "agent: verdict")
+
+
+def judge_everything(said, lacks):
     multi = "uprobe.multi" not in lacks
     judge_doctor(said, lacks)
     judge_count(said, "count-old")
@@ -200,6 +259,22 @@ def main():
     judge_ends(said)
     judge_killed(said)
     judge_pods(said)
+    judge_agent(said, multi, SYS_ADMIN | SYS_PTRACE)
+
+
+def main():
+    if len(sys.argv) not in (2, 3) or sys.argv[2:] not in ([], ["agent"]):
+        sys.exit("usage: kernel.py NAME [agent]")
+    name, steps = sys.argv[1], (sys.argv[2:] or ["all"])[0]
+    out = os.path.join(lib.OUTPUT, "vm", "-".join(sys.argv[1:]))
+    lacks = lacks_of(name)
+    begin = time.monotonic()
+    boot(name, out, steps)
+    said = Said(out)
+    if steps == "agent":
+        judge_agent_alone(said, lacks)
+    else:
+        judge_everything(said, lacks)
     print(f"Linux {said.text('uname')}: {time.monotonic() - begin:.0f} s")
     lib.finish()
 

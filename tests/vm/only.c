@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * only [-C] CAPABILITY,... COMMAND...: runs a command as root with these capabilities and no
- * others; with -C in a cgroup namespace of its own, as a container has it.
+ * only [-C] [-u UID] CAPABILITY,... COMMAND...: runs a command with these capabilities of root's
+ * and no others; with -C in a cgroup namespace of its own, as a container has it; with -u as that
+ * user, who has none ("none") whatever they are.
  */
 #include <errno.h>
+#include <grp.h>
 #include <linux/capability.h>
 #include <sched.h>
+#include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <unistd.h>
@@ -15,6 +19,7 @@ static const struct {
 	const char *name;
 	int number;
 } known[] = {
+	{ "none", -1 },
 	{ "bpf", CAP_BPF },
 	{ "perfmon", CAP_PERFMON },
 	{ "sys_admin", CAP_SYS_ADMIN },
@@ -22,29 +27,32 @@ static const struct {
 	{ "sys_resource", CAP_SYS_RESOURCE },
 };
 
-static int number_of(const char *name, size_t len)
+static int find(const char *name, size_t len, int *ret)
 {
-	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
-		if (!strncmp(known[i].name, name, len) && !known[i].name[len])
-			return known[i].number;
+	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+		if (strncmp(known[i].name, name, len) || known[i].name[len])
+			continue;
+		*ret = known[i].number;
+		return 0;
+	}
 	return -1;
 }
 
-/* A mask of the capabilities in a list; 0 if one is not known. */
-static unsigned long long mask_of(const char *list)
+/* A mask of the capabilities in a list; -1 if one is not known. */
+static int mask_of(const char *list, unsigned long long *ret)
 {
-	unsigned long long mask = 0;
-
+	*ret = 0;
 	for (; *list; list += *list == ',') {
 		size_t len = strcspn(list, ",");
-		int number = number_of(list, len);
+		int number;
 
-		if (number < 0)
-			return 0;
-		mask |= 1ULL << number;
+		if (find(list, len, &number))
+			return -1;
+		if (number >= 0)
+			*ret |= 1ULL << number;
 		list += len;
 	}
-	return mask;
+	return 0;
 }
 
 /* What root has after exec is what the bounding set leaves.  EINVAL: beyond the kernel's last. */
@@ -56,18 +64,29 @@ static int others_drop(unsigned long long keep)
 	return 0;
 }
 
+static int become(uid_t uid)
+{
+	return setgroups(0, NULL) || setresgid(uid, uid, uid) || setresuid(uid, uid, uid) ? -1 : 0;
+}
+
 int main(int argc, char **argv)
 {
-	int has_namespace = argc > 1 && !strcmp(argv[1], "-C");
-	char **args = argv + 1 + has_namespace;
-	unsigned long long keep = argc > 2 + has_namespace ? mask_of(args[0]) : 0;
+	unsigned long long keep;
+	const char *uid = NULL;
+	bool has_namespace = false;
+	int option;
 
-	if (!keep) {
-		fprintf(stderr, "usage: only [-C] CAPABILITY,... COMMAND...\n");
+	while ((option = getopt(argc, argv, "+Cu:")) != -1) {
+		has_namespace |= option == 'C';
+		uid = option == 'u' ? optarg : uid;
+	}
+	if (argc - optind < 2 || mask_of(argv[optind], &keep)) {
+		fprintf(stderr, "usage: only [-C] [-u UID] CAPABILITY,... COMMAND...\n");
 		return 2;
 	}
-	if ((!has_namespace || !unshare(CLONE_NEWCGROUP)) && !others_drop(keep))
-		execvp(args[1], args + 1);
+	if ((!has_namespace || !unshare(CLONE_NEWCGROUP)) && !others_drop(keep) &&
+	    (!uid || !become((uid_t)strtoul(uid, NULL, 10))))
+		execvp(argv[optind + 1], argv + optind + 1);
 	perror("only");
 	return 1;
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The system calls that an observer at work makes, as a seccomp filter: reading, memory, time, its
- * event loop, connections that come in, the maps and links of its programs.  Nothing starts another
- * program, writes to a file or to another process, or connects to anything.
+ * event loop, threads of its own, connections that come in, the maps and links of its programs.
+ * Nothing starts another program, writes to a file or to another process, or connects to anything.
  */
 #ifndef GOTIDE_SESSION_CALLS_H
 #define GOTIDE_SESSION_CALLS_H

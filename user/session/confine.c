@@ -33,17 +33,17 @@ static void caps_free(cap_t *c)
 }
 
 /*
- * What an exec could give: nothing, where this is allowed.  It takes CAP_SETPCAP; without it
- * nothing is lost as long as the set holds no more than what is kept.
+ * What an exec could give: nothing.  It takes CAP_SETPCAP to drop; who lacks it, as in a container,
+ * loses nothing, since no_new_privs keeps an exec from giving more than there is.
  */
-static void bounding_drop(struct confined *c)
+static void bounding_drop(struct confined *c, bool no_new_privs)
 {
 	bool is_wide = false;
 
 	for (cap_value_t i = 0; i < cap_max_bits(); i++)
 		if (cap_get_bound(i) == 1 && cap_drop_bound(i))
-			is_wide |= !(c->kept & PRIVILEGE_BIT(i));
-	if (is_wide)
+			is_wide = true;
+	if (is_wide && !no_new_privs)
 		lack(c, "the bounding set cannot be emptied without CAP_SETPCAP");
 }
 
@@ -104,7 +104,7 @@ static void kept_say(struct confined *c)
 					       at ? ", " : "", all[i].name);
 }
 
-static void caps_confine(struct confined *c, struct probe *p)
+static void caps_confine(struct confined *c, struct probe *p, bool no_new_privs)
 {
 	uint64_t held = privilege_held();
 	int err;
@@ -114,7 +114,7 @@ static void caps_confine(struct confined *c, struct probe *p)
 	/* To drop from the bounding set takes one that goes. */
 	err = caps_set(held, held);
 	if (!err)
-		bounding_drop(c);
+		bounding_drop(c, no_new_privs);
 	if (cap_reset_ambient())
 		lack(c, "ambient capabilities: %s", strerror(errno));
 	if (!err)
@@ -130,13 +130,15 @@ void confine_self(const struct confine_opts *opts, struct confined *ret)
 {
 	struct calls_opts calls = { .use_children = opts->use_children };
 	struct confined c = { 0 };
+	bool no_new_privs;
 	int err = 0;
 
 	calls.use_perf_events = opts->probe && !probe_features(opts->probe)->uprobe_multi;
 	/* First: a filter may be installed with it, or else with CAP_SYS_ADMIN. */
-	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
+	no_new_privs = !prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+	if (!no_new_privs)
 		lack(&c, "no_new_privs: %s", strerror(errno));
-	caps_confine(&c, opts->probe);
+	caps_confine(&c, opts->probe, no_new_privs);
 	/* Last: the calls above are none that it lets through. */
 	if (!opts->no_filter)
 		err = calls_confine(&calls);

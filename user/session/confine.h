@@ -25,8 +25,9 @@ struct confined {
 };
 
 /*
- * Only for a process of one thread, since all of this is the thread's.  What cannot be done is left
- * out and told in *ret: an observer with more privileges than it needs is better than none.
+ * All of this is the calling thread's, and of threads that it makes from now on; those that take
+ * links out just then end with what they had.  What cannot be done is left out and told in *ret: an
+ * observer with more privileges than it needs is better than none.
  */
 void confine_self(const struct confine_opts *opts, struct confined *ret);
 
