@@ -103,6 +103,7 @@ def main():
                         "20") for _ in range(STAY)]
     agent = Agent()
     pid = agent.proc.pid
+    lib.equal(agent.until(lambda a: a[2] == STAY)[2], STAY, "watched at first")
     before = leftovers.count(pid)
     come_and_go(agent)
     first, rss = leftovers.count(pid), rss_anon_kib(pid)
