@@ -52,7 +52,7 @@ context() {
 build() {
 	local epoch
 
-	command -v buildah >/dev/null || die "needs buildah"
+	command -v buildah >/dev/null || die "needs buildah: scripts/setup.sh --deploy"
 	epoch=$(source_date)
 	nice make -C "$REPO" -j2 STATIC=1 OUTPUT="$OUTPUT/static" all >&2
 	TMP=$(mktemp -d)

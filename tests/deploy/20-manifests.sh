@@ -86,12 +86,13 @@ cp -r deploy/kubernetes "$tmp/kubernetes"
 render base base
 render older overlays/older-kernels
 render operator base podmonitor alerts
-render all overlays/older-kernels podmonitor alerts seccomp
+render annotated base annotations networkpolicy
+render all overlays/older-kernels podmonitor alerts seccomp networkpolicy
 
 [ "$(capabilities base)" = "BPF PERFMON SYS_PTRACE DAC_READ_SEARCH" ] || fault "$(capabilities base)"
 [ "$(capabilities older)" = "BPF PERFMON SYS_PTRACE DAC_READ_SEARCH SYS_ADMIN SYS_RESOURCE" ] ||
 	fault "$(capabilities older)"
-for name in base older operator all; do
+for name in base older operator annotated all; do
 	refuse "$name" 'hostNetwork|hostIPC|privileged: true|readOnly: false|automountServiceAccountToken: true'
 	expect "$name" 'readOnlyRootFilesystem: true'
 	expect "$name" '^      hostPID: true'
@@ -101,9 +102,12 @@ done
 expect base 'allowPrivilegeEscalation: false'
 expect base 'type: RuntimeDefault'
 expect all 'localhostProfile: gotide.json'
+# port-forward comes from inside of the pod
+expect base '--listen=0\.0\.0\.0:9435'
 # scraped once, by whichever finds it
-expect base 'prometheus.io/scrape: "true"'
-refuse operator 'prometheus.io/'
+expect annotated 'prometheus.io/scrape: "true"'
+expect annotated 'prometheus.io/port: "9435"'
+for name in base operator all; do refuse "$name" 'prometheus.io/'; done
 
 seeded base 's/hostPID/hostPid/' '/hostPid: unknown field'
 seeded base 's/readOnlyRootFilesystem/readOnlyRootFileSystem/' '/readOnlyRootFileSystem: unknown field'
@@ -120,5 +124,8 @@ seeded base 's/^      app.kubernetes.io.component: agent/      app.kubernetes.io
 	'the selector does not select'
 seeded operator 's/honorLabels/honourLabels/' '/honourLabels: unknown field'
 seeded operator 's/- port: metrics|port: metrics$/port: web/' 'port'
+seeded annotated 's/^  - from:/  - form:/' '/form: unknown field'
+seeded annotated 's/^    - port: metrics/    - port: metric/' 'finds no pod with a port metric'
+seeded annotated '/^  podSelector:/,/^  [a-oq-z]/s/component: agent/component: agents/' 'finds no pod'
 seeded operator 's/^      expr:|^        expr:|^      - expr:/      expression:/;s/alert:/alerts:/' 'unknown field'
 exit $status

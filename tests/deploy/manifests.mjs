@@ -25,6 +25,7 @@ const SCHEMAS = {
 	"v1 ConfigMap": core("ConfigMap"),
 	"v1 ResourceQuota": core("ResourceQuota"),
 	"apps/v1 DaemonSet": "kubernetes-models/_schemas/IoK8sApiAppsV1DaemonSet.js",
+	"networking.k8s.io/v1 NetworkPolicy": "kubernetes-models/_schemas/IoK8sApiNetworkingV1NetworkPolicy.js",
 	"monitoring.coreos.com/v1 PodMonitor": operator("PodMonitor"),
 	"monitoring.coreos.com/v1 PrometheusRule": operator("PrometheusRule"),
 };
@@ -92,13 +93,13 @@ function* danglingNames({ spec }) {
 	}
 }
 
-// Whether a monitor finds the pods, and their port.
-function* lostMonitors(monitor, objects) {
+// Whether a selector finds the pods, and their ports.
+function* lostPorts(selector, ports, objects) {
 	const pods = objects.filter((it) => it.kind === "DaemonSet").map((it) => it.spec.template);
-	for (const endpoint of monitor.spec.podMetricsEndpoints)
-		if (!pods.some((pod) => contains(pod.metadata.labels, monitor.spec.selector.matchLabels) &&
-			pod.spec.containers.some((c) => c.ports.some((it) => it.name === endpoint.port))))
-			yield `: finds no pod with a port ${endpoint.port}`;
+	for (const { port } of ports)
+		if (!pods.some((pod) => contains(pod.metadata.labels, selector.matchLabels) &&
+			pod.spec.containers.some((c) => c.ports.some((it) => it.name === port))))
+			yield `: finds no pod with a port ${port}`;
 }
 
 let count = 0;
@@ -124,7 +125,10 @@ for (const object of objects) {
 	if (object.kind === "DaemonSet")
 		tell(object, danglingNames(object));
 	if (object.kind === "PodMonitor")
-		tell(object, lostMonitors(object, objects));
+		tell(object, lostPorts(object.spec.selector, object.spec.podMetricsEndpoints, objects));
+	if (object.kind === "NetworkPolicy")
+		tell(object, lostPorts(object.spec.podSelector, object.spec.ingress.flatMap((it) => it.ports),
+			objects));
 }
 if (!documents.length)
 	console.log("no objects");
