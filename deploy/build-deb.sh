@@ -63,7 +63,7 @@ files() {
 		compress "$page" "$root/usr/share/man/man${page##*.}/${page##*/}.gz"
 	done
 	mkdir -p "$doc/examples"
-	install -m 644 "$REPO"/docs/{runbook,kubernetes,metrics,accuracy,report.schema}.* "$doc/"
+	install -m 644 "$REPO"/docs/{runbook,kubernetes,metrics,accuracy,security,benchmarks,report.schema}.* "$doc/"
 	install -m 644 "$HERE"/{prometheus-rules.yaml,grafana-dashboard.json} "$doc/examples/"
 }
 
