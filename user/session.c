@@ -21,11 +21,11 @@
 #include "session/playback.h"
 #include "session/record.h"
 #include "session/replay.h"
+#include "session/rules.h"
 #include "session/sample.h"
 #include "session/spawn.h"
 #include "session/tally.h"
 #include "session/watch.h"
-#include "target/procfs.h"
 
 /* The ring wakes us only when a quarter full: what comes slowly is collected this often. */
 #define SESSION_POLL_S 0.05
@@ -40,6 +40,9 @@
 /* With all processes watched, one that has exited is shown for this long and then forgotten. */
 #define SESSION_GONE_TICKS 5
 #define SESSION_BRIEF_S	   60
+
+/* Between two looks at all processes because names have come. */
+#define SESSION_RECONSIDER_NS (5 * NSEC_PER_SEC)
 
 /* With all processes watched, the births and deaths that all of them together may stream. */
 #define SESSION_RECORDS_PER_S 4000
@@ -68,45 +71,20 @@ struct session {
 	uint32_t ticks_due; /* ticks left out since the last one: a tape has used its allowance */
 	bool is_stopped; /* a replay, by session_stop() */
 	uint64_t tasks_lost; /* records of exec and exit that the ring had no room for, so far */
+	bool is_reconsidering; /* who is watched, when it is time */
+	uint64_t reconsidered_ns;
 	uint64_t end_ns; /* when counting stopped; 0 while it goes on */
 	int status; /* what session_run() returns */
 };
 
 /* ---- who is watched ---- */
 
-/* What cannot be read matches nothing. */
-static bool passes_filter(const struct session *s, pid_t pid)
-{
-	const struct filter *f = s->opts->filter;
-	char exe[TARGET_PATH_MAX] = "", cgroup[CGROUP_TEXT_MAX] = "";
-	struct procfs_stat st = { 0 };
-	bool is_deleted;
-
-	if (!f || !f->rules.n)
-		return true;
-	if (filter_asks(f, FILTER_NAME)) {
-		if (procfs_stat(s->proc_root, pid, &st) ||
-		    procfs_exe_path(s->proc_root, pid, exe, sizeof(exe), &is_deleted))
-			log_debug("pid %d: its name cannot be read", pid);
-	}
-	if (filter_asks(f, FILTER_CGROUP))
-		watch_cgroups(&s->watch, pid, cgroup, sizeof(cgroup));
-	const char *ns = filter_asks(f, FILTER_NAMESPACE) ? watch_namespace(&s->watch, pid) : NULL;
-
-	return filter_wants(f, &(struct filter_subject){
-				       .comm = st.comm,
-				       .exe = text_base_name(exe),
-				       .cgroup = cgroup,
-				       .pod_namespace = ns,
-			       });
-}
-
 /* Whether a process that has come to be by exec belongs to this observation. */
 static bool is_wanted(const struct session *s, pid_t pid)
 {
 	switch (s->opts->whom) {
 	case SESSION_ALL:
-		return pid != getpid() && passes_filter(s, pid);
+		return pid != getpid() && rules_want(s->opts->filter, &s->watch, pid);
 	case SESSION_COMMAND:
 		return pid == s->spawn.pid || target_descends(s->proc_root, pid, s->spawn.pid);
 	case SESSION_NAMED:
@@ -125,7 +103,7 @@ static void add_process(struct session *s, pid_t pid)
 		return;
 	if (!e.text[0])
 		(void)log_err(err, "pid %d", pid);
-	else if (e.is_go && !s->opts->quiet)
+	else if (e.is_go && !s->opts->quiet && !s->watch.is_rescan)
 		log_warn("%s", e.text);
 	else
 		log_debug("%s", e.text);
@@ -138,10 +116,13 @@ static void add_all(struct session *s)
 
 	if (target_all(s->proc_root, &pids, &n))
 		return;
+	s->watch.is_scan = true;
 	for (size_t i = 0; i < n; i++) {
 		if (is_wanted(s, pids[i]))
 			add_process(s, pids[i]);
 	}
+	s->watch.is_scan = false;
+	s->watch.is_rescan = false;
 }
 
 static int start_command(struct session *s)
@@ -179,7 +160,9 @@ static void on_exec(struct session *s, pid_t pid, uint64_t ts_ns)
 		return;
 	if (p)
 		watch_remove(&s->watch, p);
-	if (!was_watched && !is_wanted(s, pid))
+	/* Where all are watched, what it is now decides: a container's runtime becomes a program.
+	 */
+	if (!is_wanted(s, pid) && (!was_watched || s->opts->whom == SESSION_ALL))
 		return;
 	if (s->opts->whom != SESSION_ALL || !watch_put_off(&s->watch, pid))
 		add_process(s, pid);
@@ -189,8 +172,10 @@ static void add_newcomers(struct session *s)
 {
 	pid_t pid;
 
-	while ((pid = watch_newcomer(&s->watch, clock_now_ns())))
-		add_process(s, pid);
+	while ((pid = watch_newcomer(&s->watch, clock_now_ns()))) {
+		if (is_wanted(s, pid)) /* still: it may have become another program */
+			add_process(s, pid);
+	}
 }
 
 /*
@@ -211,6 +196,7 @@ static void look_round(struct session *s)
 		if (!p->is_gone && !probe_target_is_counted(s->probe, p->pid))
 			on_exec(s, p->pid, now_ns);
 	}
+	s->watch.is_rescan = true;
 	if (s->opts->whom != SESSION_NAMED)
 		add_all(s);
 }
@@ -255,9 +241,9 @@ static void on_names(void *arg)
 	struct session *s = arg;
 
 	/* Who is wanted by the namespace of its pod may not have been known as such. */
-	if (watch_names(&s->watch) && s->opts->filter && !s->end_ns &&
+	if (watch_names(&s->watch) && s->opts->filter &&
 	    filter_asks(s->opts->filter, FILTER_NAMESPACE))
-		session_reconsider(s);
+		s->is_reconsidering = true;
 }
 
 static void on_poll(void *arg)
@@ -378,6 +364,16 @@ static bool is_tick_due(struct session *s)
 	return false;
 }
 
+/* Names of pods come in crowds, and all processes are looked at: not more often than that. */
+static void reconsider_if_due(struct session *s, uint64_t now_ns)
+{
+	if (!s->is_reconsidering || now_ns < s->reconsidered_ns + SESSION_RECONSIDER_NS)
+		return;
+	s->is_reconsidering = false;
+	s->reconsidered_ns = now_ns;
+	session_reconsider(s);
+}
+
 static void on_tick(void *arg)
 {
 	struct session *s = arg;
@@ -391,6 +387,7 @@ static void on_tick(void *arg)
 		loop_stop(s->loop);
 	}
 	look_round(s);
+	reconsider_if_due(s, now_ns);
 	if (s->opts->whom == SESSION_ALL)
 		forget_gone(s);
 	if (s->agent)
@@ -757,6 +754,7 @@ void session_reconsider(struct session *s)
 		if (!p->is_gone && !is_wanted(s, p->pid))
 			watch_remove(&s->watch, p);
 	}
+	s->watch.is_rescan = true;
 	add_all(s);
 }
 

@@ -183,9 +183,9 @@ def by_namespace():
             text = metrics_until(f"http://{url}/metrics", "gotide_agent_processes 0")
             lib.check(f'pid="{prog.pid}"' not in text, "a namespace that is not known is none")
             logs.pod("shop", "web-0", UID, ["server"])
-            text = metrics_until(f"http://{url}/metrics", f'pid="{prog.pid}"')
             labels = f'pid="{prog.pid}",comm="{comm_of(prog.pid)}",container="{ID[:12]}",' \
                      'pod="web-0",namespace="shop"'
+            text = metrics_until(f"http://{url}/metrics", f"gotide_goroutines{{{labels}}}")
             lib.check(f"gotide_goroutines{{{labels}}}" in text, f"{labels} in\n{text}")
 
 

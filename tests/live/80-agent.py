@@ -5,6 +5,7 @@ end.  What it says of a program is what the program says of itself."""
 
 import gzip
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -81,6 +82,36 @@ def check_filters():
     lib.check("color=red" in err, f"the rule is named: {err}")
     status, _, err = lib.gotide("agent", "--config", "/nonexistent")
     lib.equal(status, 2, "a file that is not there")
+
+
+def check_becoming_another():
+    """A program that may be watched becomes one that may not, as a container's runtime does, and one
+    that is not watched one that is."""
+    with tempfile.TemporaryDirectory() as folder:
+        runtime, payload = (os.path.join(folder, n) for n in ("runtime", "payload"))
+        for name in (runtime, payload):
+            shutil.copy(path("exiter"), name)
+        for rule in ("--exclude", "--include"):
+            with Agent(rule, "name=payload") as agent, \
+                    subprocess.Popen([runtime, "-exec", "1", "-path", payload, "-wait"], text=True,
+                                     stdin=subprocess.PIPE, stdout=subprocess.PIPE) as proc:
+                proc.stdout.readline()
+                if rule == "--exclude":
+                    until(lambda: proc.pid in agent.processes(), "the first program")
+                proc.stdin.write("\n")
+                proc.stdin.flush()
+                proc.stdout.readline()  # the second program runs
+                until(lambda: (proc.pid in agent.processes()) == (rule == "--include"),
+                      f"{rule}: the second program")
+                begun = agent.metric("gotide_agent_processes_begun_total")
+                with lib.Program(path("count")):  # later than that; counted once it is taken up
+                    if rule == "--exclude":
+                        until(lambda: agent.metric("gotide_agent_processes_begun_total") > begun,
+                              "a program that came later")
+                    lib.equal(proc.pid in agent.processes(), rule == "--include",
+                              f"{rule}: the second program, later")
+                proc.stdin.close()
+                lib.equal(agent.stop(), 0, "status")
 
 
 def check_routes():
@@ -223,6 +254,7 @@ def main():
     subprocess.run([fetch, TOOL_GO], check=True, stdout=subprocess.DEVNULL)
     check_coming_and_going()
     check_filters()
+    check_becoming_another()
     check_routes()
     check_profiles()
     check_hostile_clients()

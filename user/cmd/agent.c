@@ -186,17 +186,17 @@ static int take_line(const char *name, const char *value, void *arg)
  * All options, those of the file first.  *ret is for args_release(), also on failure.  Usage errors
  * on the command line end the process, in the file they are reported: -EINVAL.
  */
-static int read_args(const struct agent_cmd *c, struct agent_args *ret)
+static int read_args(const struct agent_cmd *c, unsigned int flags, struct agent_args *ret)
 {
 	struct agent_args first = { 0 };
 	int err;
 
 	*ret = (struct agent_args){ .agent.sites = METRICS_SITES };
-	if (opts_parse(&argp, c->argc, c->argv, 0, &first.opts))
+	if (opts_parse(&argp, c->argc, c->argv, flags, &first.opts))
 		return -EINVAL;
 	err = first.config ? config_read(first.config, take_line, ret) : 0;
 	args_release(&first);
-	if (!err && opts_parse(&argp, c->argc, c->argv, 0, &ret->opts))
+	if (!err && opts_parse(&argp, c->argc, c->argv, flags, &ret->opts))
 		err = -EINVAL;
 	return err;
 }
@@ -204,10 +204,14 @@ static int read_args(const struct agent_cmd *c, struct agent_args *ret)
 static int reload(struct agent_opts *ret, void *arg)
 {
 	const struct agent_cmd *c = arg;
+	const enum log_level level = log_level_get();
 	struct agent_args args;
-	int err = read_args(c, &args);
+	int err = read_args(c, ARGP_SILENT, &args);
 
-	if (!err) {
+	log_set_level(level); /* it takes a restart */
+	if (err) {
+		(void)log_err(0, "the options stay as they were");
+	} else {
 		*ret = args.agent;
 		args.agent = (struct agent_opts){ 0 };
 	}
@@ -220,7 +224,7 @@ static int agent_run(int argc, char **argv)
 	_cleanup_(cmd_release) struct agent_cmd c = { .argc = argc, .argv = argv };
 	struct session_opts s = { .whom = SESSION_ALL, .input_fd = -1 };
 
-	if (read_args(&c, &c.args))
+	if (read_args(&c, 0, &c.args))
 		return CMD_USAGE;
 	if (c.args.config) {
 		c.args.agent.reload = reload;

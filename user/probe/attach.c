@@ -228,8 +228,8 @@ int attach_rehearse(struct probe *p)
 
 	if (err)
 		return err;
-	if (!*l)
-		*l = link_new(1);
+	probe_detach(TAKE_PTR(*l)); /* of the rehearsal before */
+	*l = link_new(1);
 	if (!*l)
 		return -ENOMEM;
 	if (!p->features.uprobe_multi)

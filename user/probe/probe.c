@@ -482,10 +482,11 @@ static void stale_reap_now(struct probe *p)
 {
 	uint64_t now_ns = clock_now_ns();
 
+	if (!slots_stale(p->slots))
+		return;
 	if (syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0))
 		now_ns -= STALE_SURELY_NS;
-	if (slots_stale(p->slots))
-		stale_reap(p, now_ns);
+	stale_reap(p, now_ns);
 }
 
 static void state_reset(struct wire_state *st)

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -18,6 +20,8 @@
 #define STATUS_OTHER 255
 /* The loop goes first. */
 #define NICENESS 10
+/* Bytes that the child may take. */
+#define MEMORY_MAX (96UL << 20)
 
 struct aside {
 	struct event_base *base; /* borrowed */
@@ -37,6 +41,8 @@ int aside_new(struct loop *l, struct aside **ret)
 
 	if (!a)
 		return -ENOMEM;
+	signal(SIGCHLD,
+	       SIG_DFL); /* inherited as ignored, the kernel would collect children itself */
 	a->base = loop_base(l);
 	a->fd = -1;
 	*ret = a;
@@ -152,6 +158,23 @@ static void reset_signals(void)
 		signal(signals[i], SIG_DFL);
 }
 
+/*
+ * What it may take beside what it has from us: a forged program could ask for so much that the
+ * kernel kills whoever is in our cgroup.
+ */
+static void limit_memory(void)
+{
+	_cleanup_fclose_ FILE *f = fopen("/proc/self/statm", "re");
+	struct rlimit limit;
+	unsigned long pages;
+
+	if (!f || fscanf(f, "%*u %*u %*u %*u %*u %lu", &pages) != 1)
+		return;
+	limit.rlim_cur = limit.rlim_max = pages * (unsigned long)sysconf(_SC_PAGESIZE) + MEMORY_MAX;
+	/* Not by libc, whose call could set another process's: session/calls does not let it. */
+	syscall(SYS_setrlimit, RLIMIT_DATA, &limit);
+}
+
 static _Noreturn void run_child(int fd, aside_work *work, void *arg)
 {
 	FILE *f = fdopen(fd, "w");
@@ -161,6 +184,7 @@ static _Noreturn void run_child(int fd, aside_work *work, void *arg)
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	alarm(ASIDE_LIMIT_S); /* should nobody else end it */
 	(void)!nice(NICENESS);
+	limit_memory();
 	err = f ? work(f, arg) : -errno;
 	if (f && fclose(f) && !err)
 		err = -errno;

@@ -10,6 +10,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -158,6 +159,7 @@ static const struct rule children_rules[] = {
 	{ SCMP_SYS(clone), 0, CLONE_SPACES, 0 },
 	{ SCMP_SYS(kill), 1, INT_BITS, SIGKILL },
 	{ SCMP_SYS(prctl), 0, INT_BITS, PR_SET_PDEATHSIG },
+	{ SCMP_SYS(setrlimit), 0, INT_BITS, RLIMIT_DATA },
 };
 
 static int allow_plain(scmp_filter_ctx f, const int *calls, size_t n)

@@ -193,6 +193,7 @@ static int open_target(struct watch *w, pid_t pid, struct target *ret,
 	bool is_go = reason == TARGET_UNSUPPORTED;
 
 	ret_error->why = refusal_of(reason, bin_reason);
+	ret_error->is_gone = reason == TARGET_GONE;
 	if (bin_reason == GOBIN_UNREADABLE)
 		return refuse(ret_error, is_go, err, "pid %d: %s: %s", pid,
 			      gobin_reason_str(bin_reason), strerror(-err));
@@ -205,6 +206,8 @@ static int open_target(struct watch *w, pid_t pid, struct target *ret,
 /* Whoever is no Go process is not refused; whoever may not be looked at might be one. */
 static void count_refusal(struct watch *w, const struct watch_error *e)
 {
+	if (w->is_rescan)
+		return;
 	if (e->is_go || e->why == WATCH_DENIED)
 		w->refusals[e->why].n++;
 	w->refused += e->is_go;
@@ -433,7 +436,7 @@ int watch_add(struct watch *w, pid_t pid, struct watch_error *ret_error)
 	err = open_target(w, pid, &p->target, ret_error);
 	if (err) {
 		count_refusal(w, ret_error);
-		w->traffic.unseen += err == -ESRCH || err == -ENOENT;
+		w->traffic.unseen += ret_error->is_gone && !w->is_scan;
 		check_prepared(w, pid, NULL);
 		free(p);
 		return err;

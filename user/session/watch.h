@@ -124,6 +124,8 @@ struct watch {
 	struct exe *prepared; /* attached ahead of the exec that needs it ... */
 	pid_t prepared_pid; /* ... of this process */
 	VEC(struct newcomer) newcomers; /* in order of due_ns */
+	bool is_scan; /* processes are not told of, but looked for ... */
+	bool is_rescan; /* ... and not for the first time: who was refused is no news */
 	uint64_t refused; /* Go processes that could not be watched */
 	struct agent_count refusals[WATCH_REFUSALS]; /* them, and those of WATCH_DENIED */
 	struct agent_traffic traffic;
@@ -146,6 +148,7 @@ struct watch_error {
 	char text[384];
 	bool is_go; /* it is a Go program, or may be one: worth telling even when all are watched */
 	enum watch_refusal why;
+	bool is_gone; /* it ended, or became another program, meanwhile */
 };
 
 /*

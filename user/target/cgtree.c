@@ -77,8 +77,11 @@ static size_t length_of(const char *path, unsigned int components)
 {
 	const char *p = path, *end = path + strlen(path);
 
-	while (components--)
-		p += component(&p, end);
+	while (components--) {
+		size_t n = component(&p, end);
+
+		p += n;
+	}
 	return (size_t)(p - path);
 }
 

@@ -16,6 +16,7 @@ import (
 func main() {
 	n := flag.Int("n", 10, "goroutines")
 	execs := flag.Int("exec", 0, "replace the program by itself this many times")
+	path := flag.String("path", "/proc/self/exe", "replace it by this copy of itself")
 	code := flag.Int("code", 0, "exit code")
 	wait := flag.Bool("wait", false, "say ready and wait for a line of stdin before each end")
 	crash := flag.Bool("crash", false, "end by a panic")
@@ -32,7 +33,7 @@ func main() {
 		stdin.Scan()
 	}
 	if *execs > 0 {
-		again(*n, *execs-1, *code, *wait, *crash)
+		again(*path, *n, *execs-1, *code, *wait, *crash)
 	}
 	if *crash {
 		panic("asked to crash")
@@ -40,11 +41,11 @@ func main() {
 	os.Exit(*code)
 }
 
-func again(n, execs, code int, wait, crash bool) {
+func again(path string, n, execs, code int, wait, crash bool) {
 	args := []string{os.Args[0], "-n", strconv.Itoa(n), "-exec", strconv.Itoa(execs),
 		"-code", strconv.Itoa(code), "-wait=" + strconv.FormatBool(wait),
 		"-crash=" + strconv.FormatBool(crash)}
-	err := syscall.Exec("/proc/self/exe", args, os.Environ())
+	err := syscall.Exec(path, args, os.Environ())
 	fmt.Fprintln(os.Stderr, "exiter:", err)
 	os.Exit(1)
 }
