@@ -14,7 +14,7 @@ VERSION = "1.24"
 
 
 def lines_of_a_leak(leak, busy):
-    status, out, err = lib.gotide("top", "-i", "10s", "--for", "25s", str(leak.pid), str(busy.pid))
+    status, out, err = lib.gotide("top", "-i", "25s", "--for", "55s", str(leak.pid), str(busy.pid))
     lib.equal(status, 3, f"lines of a leak: status ({err})")
     rows = [l for l in out.splitlines() if re.match(rf" *{leak.pid} ", l)]
     times = [l for l in out.splitlines()
@@ -34,7 +34,7 @@ def lines_without_a_leak(busy):
 def screen_of_a_leak(leak):
     """Nothing is printed but pictures: its status is 0."""
     ours, theirs = pty.openpty()
-    with subprocess.Popen([lib.GOTIDE, "top", "--for", "25s", str(leak.pid)], stdin=theirs,
+    with subprocess.Popen([lib.GOTIDE, "top", "--for", "50s", str(leak.pid)], stdin=theirs,
                           stdout=theirs, stderr=subprocess.DEVNULL,
                           env={**os.environ, "TERM": "xterm"}) as top:
         os.close(theirs)
