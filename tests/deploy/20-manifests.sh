@@ -11,14 +11,7 @@ cache=${GOTIDE_CACHE:-$HOME/.cache/gotide}
 tools=$(scripts/fetch-daemons.sh tools) || { status=$?; echo "$tools"; exit "$status"; }
 kustomize=$cache/daemons/kustomize
 modules=$cache/kubernetes-models
-tmp=$(mktemp -d)
-trap 'rm -rf "$tmp"' EXIT
-status=0
-
-fault() {
-	echo "FAILED: $*"
-	status=1
-}
+. tests/deploy/common.sh
 
 # The schemas; a folder without the mark was not filled to its end.
 fetch_schemas() {

@@ -7,14 +7,7 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 
 command -v dpkg-deb >/dev/null || { echo "needs dpkg-deb"; exit 77; }
-tmp=$(mktemp -d)
-trap 'rm -rf "$tmp"' EXIT
-status=0
-
-fault() {
-	echo "FAILED: $*"
-	status=1
-}
+. tests/deploy/common.sh
 
 deb=$(deploy/build-deb.sh)
 echo "$deb: $(stat -c %s "$deb") bytes"
@@ -36,7 +29,8 @@ for script in postinst prerm postrm; do
 done
 "$tmp/root/usr/bin/gotide" --version | grep -q '^gotide ' || fault "it does not run"
 man=$tmp/root/usr/share/man/man1/gotide.1.gz
-zcat "$man" | grep -qi '^\.TH "gotide"' || fault "$man"
+# read to the end: zcat must not find its reader gone
+zcat "$man" | grep -i '^\.TH "gotide"' >/dev/null || fault "$man"
 
 unit=$tmp/root/lib/systemd/system/gotide.service
 if command -v systemd-analyze >/dev/null; then
