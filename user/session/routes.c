@@ -184,9 +184,11 @@ static struct http_body *packed_of(struct agent *a, enum page_id id, const struc
 {
 	struct page *page = &a->pages[id];
 
-	if (!page->packed && http_takes_gzip(r))
+	if (!http_takes_gzip(r))
+		return NULL;
+	if (!page->packed)
 		page->packed = http_body_gzip(page->body);
-	return http_takes_gzip(r) ? page->packed : NULL;
+	return page->packed;
 }
 
 static void answer_page(struct agent *a, struct http_request *r, enum page_id id, const char *type,

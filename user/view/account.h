@@ -54,10 +54,7 @@ struct agent_account {
 	size_t n_requests;
 };
 
-/*
- * Adds a process's events: call for each that has gone when it goes, and on a copy for each that
- * is there.
- */
+/* Adds a process's events; those of processes that have gone are summed up by the model. */
 void agent_events_add(struct agent_events *e, const struct snapshot_process *p);
 
 #endif
